@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * kernel.h - the few kernel types and registers that the programs read.
+ *
+ * Kernel structs are declared with only the fields in use; CO-RE relocates them at load against the
+ * running kernel's BTF, so this replaces a vmlinux.h of 2.8 MB. Two things stay outside CO-RE: the
+ * registers of a perf event's context are a stable ABI of 64-bit words, and relocating them against
+ * a kernel whose pt_regs has narrower fields (cs became 16 bits with FRED) makes the verifier
+ * refuse the load.
+ *
+ * All that depends on the architecture is in the macros at the end.
+ *
+ * With CRESSET_BPF_NATIVE the same sources are built for the host, on the helpers of
+ * tests/bpfnative.
+ */
+#ifndef BPF_KERNEL_H
+#define BPF_KERNEL_H
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+#include <stdbool.h>
+
+#ifdef CRESSET_BPF_NATIVE
+#include "fake_helpers.h"
+#else
+#include <bpf/bpf_helpers.h>
+#endif
+
+/*
+ * CRESSET_SET_AT_LOAD: written by user space before the load, constant from then on.
+ * CRESSET_TEST_POINT: where a test of the host build may let another CPU run.
+ */
+#ifdef CRESSET_BPF_NATIVE
+#define CRESSET_RELOCATED
+#define CRESSET_SET_AT_LOAD  volatile
+#define CRESSET_TEST_POINT() fake_test_point()
+#else
+#define CRESSET_RELOCATED   __attribute__((preserve_access_index))
+#define CRESSET_SET_AT_LOAD const volatile
+#define CRESSET_TEST_POINT()
+#endif
+
+#define CRESSET_EEXIST	   17
+#define CRESSET_E2BIG	   7
+#define CRESSET_PF_KTHREAD 0x00200000
+
+struct mm_struct;
+
+struct task_struct {
+	unsigned int flags;
+	int pid;
+	int tgid;
+	struct mm_struct *mm;
+	struct task_struct *group_leader;
+	__u64 start_boottime;
+	__u64 self_exec_id;
+} CRESSET_RELOCATED;
+
+#if defined(__TARGET_ARCH_x86)
+
+/* In kernel memory (bpf_task_pt_regs). */
+struct pt_regs {
+	unsigned long bp;
+	unsigned long orig_ax;
+	unsigned long ip;
+	unsigned long cs;
+	unsigned long sp;
+} CRESSET_RELOCATED;
+
+/* In a perf event's context: uapi asm/ptrace.h. */
+struct cresset_event_regs {
+	__u64 r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di;
+	__u64 orig_ax, ip, cs, flags, sp, ss;
+};
+
+#define CRESSET_USER32_CS	    0x23
+#define CRESSET_IS_USER(r)	    (((r)->cs & 3) == 3)
+#define CRESSET_IS_COMPAT32(r)	    (((r)->cs & 0xffff) == CRESSET_USER32_CS)
+#define CRESSET_IP(r)		    ((r)->ip)
+#define CRESSET_SP(r)		    ((r)->sp)
+#define CRESSET_FP(r)		    ((r)->bp)
+/* Of registers saved at the entry to the kernel: only a system call leaves its number there. */
+#define CRESSET_IN_SYSCALL(r)	    ((long)(r)->orig_ax >= 0)
+/* Lower-half addresses; what lies above belongs to the kernel or to nobody. */
+#define CRESSET_USER_LIMIT	    (1ull << 47)
+/* A plain store is a release. */
+#define CRESSET_STORE_RELEASE(p, v) (*(volatile __typeof__(*(p)) *)(p) = (v))
+
+#else
+#error "kernel.h: registers of this architecture are not described yet"
+#endif
+
+/* The context of SEC("perf_event"): uapi linux/bpf_perf_event.h. */
+struct bpf_perf_event_data {
+	struct cresset_event_regs regs;
+	__u64 sample_period;
+	__u64 addr;
+};
+
+#endif

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * calltree - all stacks of a profile merged from the root into one tree.
+ *
+ * Samples that begin with the same frames share nodes; two frames are the same node if they have
+ * the same parent, text and kind. Nodes stand in one array in breadth-first order: node 0 is "all",
+ * children of one node are neighbours, sorted by text and kind, and come after their parent. So a
+ * walk needs no pointers, and a sum over subtrees is one backward loop.
+ *
+ * Invariants: total = self + the sum of the children's totals, all values are positive, and the
+ * tree depends only on what the profile says, not on the order of its tables. Values of 0 or less
+ * have no width: they are left out and counted. Sums stop at INT64_MAX, also counted.
+ */
+#ifndef FORMATS_CALLTREE_H
+#define FORMATS_CALLTREE_H
+
+#include <cresset/profile.h>
+
+enum {
+	/* A node made from labels ("all", a command), not from a frame: one more frame kind. */
+	CALLTREE_KIND_ROOT = CRESSET_FRAME_ERROR + 1,
+	CALLTREE_N_KINDS,
+	/* Frames of one stack from the root on; deeper ones become one visible "[error: …]". */
+	CALLTREE_MAX_FRAMES = 1024,
+};
+
+struct calltree_node {
+	uint32_t parent; /* of node 0: 0 */
+	uint32_t name;	 /* see calltree_name() */
+	uint32_t kind;	 /* enum cresset_frame_kind or CALLTREE_KIND_ROOT */
+	uint32_t first_child;
+	uint32_t n_children;
+	uint32_t n_below; /* nodes of the whole subtree without this one */
+	uint32_t depth;	  /* of node 0: 0 */
+	uint32_t file;	  /* string id of the profile; 0: unknown or more than one */
+	uint32_t module;  /* likewise, of the mapping's file */
+	uint32_t line_min;
+	uint32_t line_max;	/* lines that were sampled in this frame; 0: unknown */
+	uint32_t last_location; /* of the builder: the last one looked at for the above */
+	int64_t total;
+	int64_t self;
+};
+
+struct calltree_options {
+	size_t value_index;
+	bool pid_roots; /* the first level is comm-pid instead of comm */
+	bool tid_roots; /* … or comm-pid/tid */
+};
+
+struct calltree;
+
+/* -ENOMEM, -E2BIG, -EINVAL for a value index that p does not have (one
+ * without any value type is an empty tree). p must outlive the tree. */
+int calltree_new(const struct cresset_profile *p, const struct calltree_options *options,
+		 struct calltree **ret);
+void calltree_free(struct calltree *t);
+
+/* Nodes run from 0 to this - 1; there is always node 0. */
+uint32_t calltree_n_nodes(const struct calltree *t);
+/* Names run from 0 to this - 1. */
+uint32_t calltree_n_names(const struct calltree *t);
+const struct calltree_node *calltree_node(const struct calltree *t, uint32_t i);
+const char *calltree_name(const struct calltree *t, uint32_t name);
+/* Samples left out because their value is negative, and those whose value was cut to fit. */
+uint64_t calltree_n_negative(const struct calltree *t);
+uint64_t calltree_n_saturated(const struct calltree *t);
+/* Stacks that were cut at CALLTREE_MAX_FRAMES, counted once for each sample. */
+uint64_t calltree_n_cut(const struct calltree *t);
+
+#endif

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The table of formats, and whole files through it.
+ *
+ * To add a format: fmt_NAME.c, and X(NAME) here. The order is that of --help, and the one in which
+ * formats are asked whether a file is theirs: the most particular ones (a magic number) stand
+ * before those that take any text. A file is recognised by its content; its name only decides who
+ * explains what is wrong when nobody knows the content.
+ */
+#include "formats/formats.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FORMATS                                                                                    \
+	X(cresset)                                                                                 \
+	X(pprof)                                                                                   \
+	X(folded)                                                                                  \
+	X(svg)                                                                                     \
+	X(top)
+
+/* The largest file that is read. */
+#define READ_MAX   ((size_t)4 << 30)
+#define READ_FIRST ((size_t)64 << 10)
+
+#define X(name) extern const struct cresset_format format_##name;
+FORMATS
+#undef X
+
+static const struct cresset_format *const formats[] = {
+#define X(name) &format_##name,
+	FORMATS
+#undef X
+};
+
+#define N_FORMATS (sizeof(formats) / sizeof(formats[0]))
+
+const struct cresset_format *cresset_format_at(size_t i)
+{
+	return i < N_FORMATS ? formats[i] : NULL;
+}
+
+const struct cresset_format *cresset_format_by_name(const char *name)
+{
+	for (size_t i = 0; name && i < N_FORMATS; i++)
+		if (strcmp(formats[i]->name, name) == 0)
+			return formats[i];
+	return NULL;
+}
+
+/* Length of the longest of the blank-separated extensions that path ends in; 0: none. A path that
+ * is nothing but the extension is a hidden file, not a name with an extension. */
+static size_t format_match(const struct cresset_format *f, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	size_t base = strlen(slash ? slash + 1 : path), best = 0;
+
+	for (const char *e = f->extensions; *e;) {
+		size_t n = strcspn(e, " ");
+
+		if (n > best && n < base && strncmp(path + strlen(path) - n, e, n) == 0)
+			best = n;
+		e += n;
+		e += strspn(e, " ");
+	}
+	return best;
+}
+
+const struct cresset_format *cresset_format_by_path(const char *path)
+{
+	const struct cresset_format *found = NULL;
+	size_t best = 0;
+
+	for (size_t i = 0; path && i < N_FORMATS; i++) {
+		size_t n = format_match(formats[i], path);
+
+		if (n > best) {
+			best = n;
+			found = formats[i];
+		}
+	}
+	return found;
+}
+
+struct cresset_format_options format_options(const struct cresset_format_options *options)
+{
+	struct cresset_format_options all = CRESSET_FORMAT_OPTIONS_INIT;
+
+	if (options && options->size >= sizeof(options->size)) {
+		size_t size = options->size < sizeof(all) ? options->size : sizeof(all);
+
+		memcpy(&all, options, size);
+		all.size = sizeof(all);
+	}
+	return all;
+}
+
+int format_value_index(const struct cresset_profile *p,
+		       const struct cresset_format_options *options)
+{
+	size_t n = cresset_profile_n_value_types(p);
+	int index = options->value_index;
+
+	if (index < 0)
+		index = (int)cresset_profile_default_type(p);
+	return (size_t)index < n ? index : -1;
+}
+
+int format_error(struct cresset_error *err, int r, const char *what)
+{
+	if (r < 0 && err && !err->text[0])
+		cresset_error_set(err, r, "cannot write %s: %s", what, strerror(-r));
+	return r;
+}
+
+static const char *write_remedy(int r)
+{
+	switch (r) {
+	case -ENOSPC:
+	case -EDQUOT:
+		return " (free some space, or write elsewhere)";
+	case -EACCES:
+	case -EPERM:
+	case -EROFS:
+		return " (choose a folder that you may write to)";
+	case -ENOENT:
+	case -ENOTDIR:
+		return " (the folder must exist)";
+	default:
+		return "";
+	}
+}
+
+int cresset_format_write_file(const struct cresset_format *format, const struct cresset_profile *p,
+			      const char *path, const struct cresset_format_options *options,
+			      struct cresset_error *err)
+{
+	bool standard = strcmp(path, "-") == 0;
+	const char *shown = standard ? "standard output" : path;
+	struct cresset_error inner = {.text = ""};
+	struct cresset_sink *sink = NULL;
+	int r, done;
+
+	if (!format->write)
+		return cresset_error_set(err, -ENOTSUP, "cannot write %s: %s can only be read",
+					 shown, format->name);
+	r = standard ? cresset_sink_fd(STDOUT_FILENO, &sink) : cresset_sink_file(path, &sink);
+	if (r < 0)
+		return cresset_error_set(err, r, "cannot write %s: %s%s", shown, strerror(-r),
+					 write_remedy(r));
+	r = format->write(p, sink, options, &inner);
+	done = cresset_sink_finish(sink, r);
+	/* Where the writer failed on its own its text is the better one. */
+	if (r < 0 && inner.text[0] && done == r)
+		return cresset_error_set(err, r, "cannot write %.200s: %.300s", shown, inner.text);
+	if (done < 0)
+		return cresset_error_set(err, done, "cannot write %s: %s%s", shown, strerror(-done),
+					 write_remedy(done));
+	return 0;
+}
+
+/* All of fd, at most READ_MAX. A regular file takes one allocation. */
+static int read_all(int fd, uint8_t **ret, size_t *ret_size)
+{
+	size_t capacity = READ_FIRST, size = 0;
+	uint8_t *data = NULL;
+	struct stat st;
+	int r = 0;
+
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0)
+		capacity = (size_t)st.st_size < READ_MAX ? (size_t)st.st_size + 1 : READ_MAX + 1;
+	for (;;) {
+		uint8_t *bigger = size == 0 || size == capacity ? realloc(data, capacity) : data;
+		ssize_t n;
+
+		if (!bigger) {
+			r = -ENOMEM;
+			break;
+		}
+		data = bigger;
+		n = read(fd, data + size, capacity - size);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			r = -errno;
+		if (n <= 0)
+			break;
+		size += (size_t)n;
+		if (size > READ_MAX) {
+			r = -EFBIG;
+			break;
+		}
+		if (size == capacity)
+			capacity = capacity * 2 < READ_MAX ? capacity * 2 : READ_MAX + 1;
+	}
+	if (r < 0) {
+		free(data);
+		return r;
+	}
+	*ret = data;
+	*ret_size = size;
+	return 0;
+}
+
+static const struct cresset_format *format_of_content(const void *data, size_t size,
+						      const char *path)
+{
+	const struct cresset_format *named = cresset_format_by_path(path);
+
+	for (size_t i = 0; i < N_FORMATS; i++)
+		if (formats[i]->sniff && formats[i]->sniff(data, size))
+			return formats[i];
+	return named && named->read ? named : NULL;
+}
+
+/* Parses what was read; the prefix of an error's text is the file's name. */
+static int read_profile(const char *shown, const char *path, const void *data, size_t size,
+			struct cresset_profile **ret, const struct cresset_format **ret_format,
+			struct cresset_error *err)
+{
+	const struct cresset_format *format = format_of_content(data, size, path);
+	struct cresset_error inner = {.text = ""};
+	struct cresset_profile *p;
+	int r;
+
+	if (!size)
+		return cresset_error_set(err, -EINVAL, "cannot read %s: the file is empty", shown);
+	if (!format)
+		return cresset_error_set(
+			err, -EINVAL, "cannot read %s: not a .cresset, pprof or folded-stacks file",
+			shown);
+	r = cresset_profile_new(&p);
+	if (r < 0)
+		return cresset_error_set(err, r, "cannot read %s: %s", shown, strerror(-r));
+	r = format->read(data, size, p, &inner);
+	if (r < 0) {
+		cresset_profile_free(p);
+		return cresset_error_set(err, r, "cannot read %.200s as %s: %.280s", shown,
+					 format->name, inner.text[0] ? inner.text : strerror(-r));
+	}
+	*ret = p;
+	if (ret_format)
+		*ret_format = format;
+	return 0;
+}
+
+int cresset_format_read_file(const char *path, struct cresset_profile **ret,
+			     const struct cresset_format **ret_format, struct cresset_error *err)
+{
+	bool standard = strcmp(path, "-") == 0;
+	const char *shown = standard ? "standard input" : path;
+	int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+	uint8_t *data;
+	size_t size;
+	int r;
+
+	if (fd < 0) {
+		r = -errno;
+		return cresset_error_set(err, r, "cannot read %s: %s", shown, strerror(-r));
+	}
+	r = read_all(fd, &data, &size);
+	if (!standard)
+		close(fd);
+	if (r == -EFBIG)
+		return cresset_error_set(err, r, "cannot read %s: larger than 4 GiB", shown);
+	if (r < 0)
+		return cresset_error_set(err, r, "cannot read %s: %s", shown, strerror(-r));
+	r = read_profile(shown, path, data, size, ret, ret_format, err);
+	free(data);
+	return r;
+}

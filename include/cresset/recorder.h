@@ -1,0 +1,83 @@
+/*
+ * cresset/recorder.h - record a profile of running processes (Linux >= 6.1, BPF).
+ *
+ *     struct cresset_recorder_options opts = CRESSET_RECORDER_OPTIONS_INIT;
+ *     opts.pids = &pid, opts.n_pids = 1;
+ *     cresset_recorder_new(&opts, &rec, &err);     load BPF, nothing is sampled yet
+ *     cresset_recorder_start(rec, &err);           attach
+ *     while (…) cresset_recorder_poll(rec, 100);   drain; call at least once a second
+ *     cresset_recorder_stop(rec, &profile, &err);  detach, last drain; the profile is yours
+ *     … symbolize with cresset_recorder_open() as the opener, write …
+ *     cresset_recorder_free(rec);
+ *
+ * Needs CAP_BPF and CAP_PERFMON; CAP_SYS_PTRACE to read other users' binaries; see cresset-doctor.
+ */
+#ifndef CRESSET_RECORDER_H
+#define CRESSET_RECORDER_H
+
+#include <cresset/profile.h>
+#include <cresset/symbolizer.h>
+#include <cresset/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct cresset_recorder_options {
+	size_t size;
+	const char *event; /* a source's name; NULL: "cpu" */
+	/* Targets; none of them: all processes. */
+	const uint32_t *pids; /* processes (tgid) */
+	size_t n_pids;
+	const uint32_t *tids; /* single threads */
+	size_t n_tids;
+	const char *cgroup;   /* a cgroup v2 directory, with all below it */
+	bool no_inherit;      /* do not follow children that targets fork */
+	bool user_only;	      /* no kernel frames, no samples without user frames … */
+	bool kernel_only;     /* … and the reverse */
+	unsigned int freq_hz; /* 0: 99; clamped to the kernel's limit */
+};
+#define CRESSET_RECORDER_OPTIONS_INIT                                                              \
+	{                                                                                          \
+		.size = sizeof(struct cresset_recorder_options)                                    \
+	}
+
+/*
+ * At any time: taken == counted + filtered + the sum of lost (by cause, also in the profile's
+ * stats). A sample that is still in the kernel's maps has been counted by BPF, not yet written.
+ */
+struct cresset_recorder_stats {
+	uint64_t taken;		      /* runs of the sampling program */
+	uint64_t filtered;	      /* not the target */
+	uint64_t counted;	      /* put in the samples map */
+	uint64_t lost;		      /* sum of all causes */
+	uint64_t written;	      /* drained into the profile */
+	uint64_t kernel_memory_bytes; /* of BPF maps */
+	uint64_t bpf_run_ns;	      /* of sampling programs; 0 unless kernel.bpf_stats_enabled */
+	uint64_t bpf_run_count;
+	bool hardware;	      /* cycles of a hardware counter, not the cpu-clock */
+	unsigned int freq_hz; /* in effect */
+};
+
+CRESSET_API int cresset_recorder_new(const struct cresset_recorder_options *options,
+				     struct cresset_recorder **ret, struct cresset_error *err);
+CRESSET_API void cresset_recorder_free(struct cresset_recorder *r);
+CRESSET_API int cresset_recorder_start(struct cresset_recorder *r, struct cresset_error *err);
+/*
+ * Waits at most timeout_ms (0: not at all), drains what is due and follows processes and CPUs.
+ * Returns 1 while targets live, 0 once every target process has exited, or -errno.
+ */
+CRESSET_API int cresset_recorder_poll(struct cresset_recorder *r, int timeout_ms);
+/* Detaches, drains, and hands over the profile: unsymbolised, with its stats. Call once. */
+CRESSET_API int cresset_recorder_stop(struct cresset_recorder *r, struct cresset_profile **ret,
+				      struct cresset_error *err);
+CRESSET_API void cresset_recorder_get_stats(const struct cresset_recorder *r,
+					    struct cresset_recorder_stats *ret);
+/* An opener for the symbolizer; arg is the recorder, which must live until resolving is done. */
+CRESSET_API int cresset_recorder_open(void *arg, const struct cresset_profile *p, uint32_t mapping,
+				      enum cresset_open_what what);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * cresset convert - a profile from one format into others. Needs no privileges: the file of a raw
+ * recording is all it reads, besides the binaries whose names it looks up.
+ */
+#include "command.h"
+#include "emit.h"
+#include "help.h"
+#include "input.h"
+#include "outputs.h"
+#include "term.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+struct convert_options {
+	struct vec outputs;
+	const char *format;
+	struct emit_view view;
+	struct emit_symbols symbols;
+	bool pid;
+	bool tid;
+	bool no_symbols;
+};
+
+#define T struct convert_options
+
+static const struct option_row rows[] = {
+	{.kind = OPTION_GROUP, .name = "Output"},
+	{.kind = OPTION_STRINGS,
+	 .letter = 'o',
+	 .name = "output",
+	 .arg = "FILE",
+	 .help = "write FILE, in the format of its extension; '-' is standard output; may be "
+		 "repeated (default: standard output, needs -f)",
+	 .offset = offsetof(T, outputs)},
+	{.kind = OPTION_STRING,
+	 .letter = 'f',
+	 .name = "format",
+	 .arg = "NAME",
+	 .help = "format of outputs whose extension does not tell, and of '-'; overrides the "
+		 "extension of a single output",
+	 .offset = offsetof(T, format),
+	 .choice = outputs_choice},
+	{.kind = OPTION_FLAG,
+	 .name = "pid",
+	 .help = "folded, svg: a root frame per process, comm-pid",
+	 .offset = offsetof(T, pid),
+	 .value = true},
+	{.kind = OPTION_FLAG,
+	 .name = "tid",
+	 .help = "folded, svg: a root frame per thread, comm-pid/tid",
+	 .offset = offsetof(T, tid),
+	 .value = true},
+	EMIT_SVG_ROWS(T, view),
+	EMIT_VALUE_ROW(T, view),
+	EMIT_TOP_ROW(T, view),
+	{.kind = OPTION_GROUP, .name = "Names (of .cresset input, which has addresses)"},
+	{.kind = OPTION_FLAG,
+	 .name = "no-symbols",
+	 .help = "do not look up names",
+	 .offset = offsetof(T, no_symbols),
+	 .value = true},
+	EMIT_SYMBOL_ROWS(T, symbols),
+	{.kind = OPTION_GROUP, .name = "Other"},
+	{.kind = OPTION_END},
+};
+
+#undef T
+
+static int convert(const struct command *self, const struct convert_options *o, const char *path,
+		   const struct outputs *outputs)
+{
+	struct cresset_format_options fo = CRESSET_FORMAT_OPTIONS_INIT;
+	struct cresset_error err = {.text = ""};
+	struct cresset_profile *p = NULL;
+	size_t failed;
+	int r;
+
+	/* A closed pipe is a write error of one output, not the end of the others. */
+	signal(SIGPIPE, SIG_IGN);
+	r = input_read(path, o->no_symbols ? NULL : &o->symbols, &p, &err);
+	if (r < 0) {
+		say_error(self, "%s", err.text[0] ? err.text : strerror(-r));
+		return EXIT_FAILED;
+	}
+	r = emit_value_index(p, o->view.value, &fo.value_index, &err);
+	if (r < 0) {
+		say_error(self, "%s", err.text);
+		cresset_profile_free(p);
+		return EXIT_USAGE;
+	}
+	fo.title = o->view.title;
+	fo.min_width = o->view.min_width;
+	fo.top = o->view.top;
+	fo.pid_roots = o->pid;
+	fo.tid_roots = o->tid;
+	failed = emit_outputs(self, outputs, false, p, &fo);
+	cresset_profile_free(p);
+	return failed ? EXIT_FAILED : 0;
+}
+
+static int run(const struct command *self, char *const *args, size_t n)
+{
+	struct convert_options o = {.view = EMIT_VIEW_INIT};
+	struct outputs outputs = {.list = {.n = 0}};
+	struct cresset_error err = {.text = ""};
+	struct vec words;
+	int r;
+
+	vec_init(&words, sizeof(const char *));
+	options_init(rows, &o);
+	r = options_parse(rows, OPTION_WORDS_MIXED, args, n, &o, &words, &err);
+	if (r == OPTIONS_HELP) {
+		r = help_show(self);
+	} else if (r < 0) {
+		r = say_usage(self, err.text);
+	} else if (words.n != 1) {
+		r = say_usage(self, words.n ? "one input at a time"
+					    : "which file? ('-' is standard input)");
+	} else if (!o.outputs.n && !o.format) {
+		r = say_usage(self, "where to? give -o FILE, or -f NAME for standard output");
+	} else {
+		r = outputs_init(&outputs, &o.outputs, o.format, NULL, &err);
+		if (r == -EINVAL) {
+			r = say_usage(self, err.text);
+		} else if (r < 0) {
+			say_error(self, "%s", err.text);
+			r = EXIT_FAILED;
+		} else {
+			r = convert(self, &o, *(const char **)vec_at(&words, 0), &outputs);
+		}
+		outputs_release(&outputs);
+	}
+	options_release(rows, &o);
+	vec_release(&words);
+	return r;
+}
+
+const struct command command_convert = {
+	.name = "convert",
+	.summary = "turn a recorded profile into another format",
+	.words = "IN -o OUT...",
+	.description =
+		"Reads a profile (.cresset, pprof or folded stacks, recognised by content; '-' is "
+		"standard input) and writes it in any output format. Addresses of a .cresset file "
+		"get their names from the binaries and debug files of this host.",
+	.options = rows,
+	.lists = (const struct command_list[]){{"Input formats", outputs_choice_read},
+					       {"Output formats", outputs_choice},
+					       {0}},
+	.examples =
+		(const struct command_example[]){
+			{"a flame graph of a raw recording",
+			 "cresset convert run.cresset -o flame.svg"},
+			{"folded stacks from elsewhere, as a flame graph and for go tool pprof",
+			 "cresset convert stacks.folded -o flame.svg -o profile.pb.gz"},
+			{"one root frame per thread, on standard output",
+			 "cresset convert run.cresset -f folded --tid"},
+			{0}},
+	.run = run,
+};

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * cresset report - the table of top functions of a profile, and how good its recording was.
+ */
+#include "command.h"
+#include "emit.h"
+#include "help.h"
+#include "input.h"
+#include "summary.h"
+#include "term.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+struct report_options {
+	struct emit_view view;
+	struct emit_symbols symbols;
+	bool no_symbols;
+};
+
+#define T struct report_options
+
+static const struct option_row rows[] = {
+	{.kind = OPTION_GROUP, .name = "Table"},
+	EMIT_TOP_ROW(T, view),
+	EMIT_VALUE_ROW(T, view),
+	{.kind = OPTION_GROUP, .name = "Names (of .cresset input, which has addresses)"},
+	{.kind = OPTION_FLAG,
+	 .name = "no-symbols",
+	 .help = "do not look up names",
+	 .offset = offsetof(T, no_symbols),
+	 .value = true},
+	EMIT_SYMBOL_ROWS(T, symbols),
+	{.kind = OPTION_GROUP, .name = "Other"},
+	{.kind = OPTION_END},
+};
+
+#undef T
+
+static int report(const struct command *self, const struct report_options *o, const char *path)
+{
+	struct cresset_format_options fo = CRESSET_FORMAT_OPTIONS_INIT;
+	struct cresset_error err = {.text = ""};
+	struct cresset_profile *p = NULL;
+	struct vec none = {.n = 0};
+	struct outputs outputs;
+	int r, code = EXIT_FAILED;
+
+	r = input_read(path, o->no_symbols ? NULL : &o->symbols, &p, &err);
+	if (r < 0) {
+		say_error(self, "%s", err.text[0] ? err.text : strerror(-r));
+		return EXIT_FAILED;
+	}
+	r = outputs_init(&outputs, &none, "top", NULL, &err);
+	if (r == 0)
+		r = emit_value_index(p, o->view.value, &fo.value_index, &err);
+	if (r < 0) {
+		say_error(self, "%s", err.text);
+		code = EXIT_USAGE;
+	} else {
+		fo.top = o->view.top;
+		if (emit_outputs(self, &outputs, false, p, &fo) == 0) {
+			if (cresset_profile_n_stats(p))
+				putchar('\n');
+			summary_print(stdout, p);
+			code = 0;
+		}
+	}
+	outputs_release(&outputs);
+	cresset_profile_free(p);
+	return code;
+}
+
+static int run(const struct command *self, char *const *args, size_t n)
+{
+	struct report_options o = {.view = EMIT_VIEW_INIT};
+	struct cresset_error err = {.text = ""};
+	struct vec words;
+	int r;
+
+	vec_init(&words, sizeof(const char *));
+	options_init(rows, &o);
+	r = options_parse(rows, OPTION_WORDS_MIXED, args, n, &o, &words, &err);
+	if (r == OPTIONS_HELP)
+		r = help_show(self);
+	else if (r < 0)
+		r = say_usage(self, err.text);
+	else if (words.n != 1)
+		r = say_usage(self, words.n ? "one input at a time"
+					    : "which file? ('-' is standard input)");
+	else
+		r = report(self, &o, *(const char **)vec_at(&words, 0));
+	options_release(rows, &o);
+	vec_release(&words);
+	return r;
+}
+
+const struct command command_report = {
+	.name = "report",
+	.summary = "print the top functions of a recorded profile",
+	.words = "IN",
+	.description =
+		"Reads a profile (.cresset, pprof or folded stacks, recognised by content; '-' is "
+		"standard input) and prints its functions by the time spent in them (self) and below "
+		"them (total), and how complete the recording is.",
+	.options = rows,
+	.lists = (const struct command_list[]){{"Input formats", outputs_choice_read}, {0}},
+	.examples =
+		(const struct command_example[]){
+			{"the ten functions that used the most CPU",
+			 "cresset report run.cresset --top 10"},
+			{"a profile that a Go program serves",
+			 "curl -s localhost:6060/debug/pprof/profile | cresset report -"},
+			{0}},
+	.run = run,
+};

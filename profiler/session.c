@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * See session.h. A drain that fails half way leaves what it could not read in the maps or counts it
+ * as lost; the next one goes on. The last drain, after detaching, takes both generations.
+ */
+#include "session.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static size_t kernel_frame_limit(void)
+{
+	unsigned int limit = CRESSET_MAX_FRAMES;
+	FILE *f = fopen("/proc/sys/kernel/perf_event_max_stack", "re");
+
+	if (!f)
+		return limit;
+	if (fscanf(f, "%u", &limit) != 1 || limit > CRESSET_MAX_FRAMES || !limit)
+		limit = CRESSET_MAX_FRAMES;
+	fclose(f);
+	return limit;
+}
+
+static int check_options(const struct cresset_recorder_options *o, struct cresset_error *err)
+{
+	if (o->size != sizeof(*o))
+		return cresset_error_set(
+			err, -EINVAL, "recorder options of an unknown size (%zu bytes)", o->size);
+	if (o->user_only && o->kernel_only)
+		return cresset_error_set(
+			err, -EINVAL, "user frames only and kernel frames only: nothing is left");
+	if ((o->n_pids && !o->pids) || (o->n_tids && !o->tids) || o->n_pids > UINT16_MAX ||
+	    o->n_tids > UINT16_MAX)
+		return cresset_error_set(err, -EINVAL, "more than %u targets", UINT16_MAX);
+	return 0;
+}
+
+static int find_cpus(struct session *s, struct cresset_error *err)
+{
+	int n = libbpf_num_possible_cpus(), r;
+
+	if (n <= 0)
+		return cresset_error_set(err, n ? n : -EINVAL,
+					 "cannot tell the number of CPUs (is /sys mounted?)");
+	s->n_cpus = (size_t)n;
+	s->online = calloc(s->n_cpus, sizeof(*s->online));
+	s->cpu_fds = calloc(s->n_cpus, sizeof(*s->cpu_fds));
+	if (!s->online || !s->cpu_fds)
+		return cresset_error_set(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < s->n_cpus; i++)
+		s->cpu_fds[i] = -1;
+	r = cpus_online(s->online, s->n_cpus);
+	if (r)
+		return cresset_error_set(err, r, "cannot read /sys/devices/system/cpu/online: %s",
+					 strerror(-r));
+	return 0;
+}
+
+static int no_event(const char *name, struct cresset_error *err)
+{
+	char known[256] = "";
+	size_t at = 0;
+
+	for (int i = 0; i < CRESSET_N_SOURCES && at < sizeof(known); i++)
+		at += (size_t)snprintf(known + at, sizeof(known) - at, "%s%s", i ? ", " : "",
+				       source_at(i)->name);
+	return cresset_error_set(err, -EINVAL, "no event '%s' (there are: %s)", name, known);
+}
+
+static int choose_source(struct session *s, struct cresset_error *err)
+{
+	const char *name = s->options.event ? s->options.event : source_at(0)->name;
+
+	s->source = source_by_name(name);
+	if (!s->source)
+		return no_event(name, err);
+	s->unwinder = unwinder_at(CRESSET_UNWINDER_fp);
+	return s->source->configure(s, err);
+}
+
+static int new_profile(struct session *s, struct cresset_error *err)
+{
+	int r = cresset_profile_new(&s->profile);
+
+	if (!r)
+		r = session_describe(s);
+	if (r)
+		return cresset_error_set(err, r, "cannot make a profile: %s", strerror(-r));
+	s->rows = (struct rows){
+		.session = s,
+		.source = s->source,
+		.unwinder = s->unwinder,
+		.procmap = s->procmap,
+		.profile = s->profile,
+		.kernel_limit = kernel_frame_limit(),
+	};
+	return 0;
+}
+
+int session_new(const struct cresset_recorder_options *options, const struct session_limits *limits,
+		struct session **ret, struct cresset_error *err)
+{
+	struct session *s;
+	int r = check_options(options, err);
+
+	if (r)
+		return r;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return cresset_error_set(err, -ENOMEM, "out of memory");
+	targets_init(&s->targets);
+	drain_init(&s->drain);
+	s->options = *options;
+	if (limits)
+		s->limits = *limits;
+	r = targets_open(&s->targets, options, err);
+	if (!r)
+		r = find_cpus(s, err);
+	if (!r)
+		r = choose_source(s, err);
+	if (!r)
+		r = session_load(s, err);
+	if (!r)
+		r = procmap_new(&s->procmap, err);
+	if (!r)
+		r = new_profile(s, err);
+	if (r) {
+		session_free(s);
+		return r;
+	}
+	*ret = s;
+	return 0;
+}
+
+void session_free(struct session *s)
+{
+	if (!s)
+		return;
+	if (s->source && s->cpu_fds)
+		s->source->detach(s);
+	if (s->slots)
+		munmap(s->slots, s->slots_bytes);
+	cresset_bpf__destroy(s->bpf);
+	procmap_free(s->procmap);
+	cresset_profile_free(s->profile);
+	targets_release(&s->targets);
+	drain_release(&s->drain);
+	free(s->online);
+	free(s->cpu_fds);
+	free(s);
+}
+
+/* Programs that follow forks; only loaded if asked for. */
+static int attach_followers(struct session *s, struct cresset_error *err)
+{
+	if (!bpf_program__autoload(s->bpf->progs.cresset_fork))
+		return 0;
+	s->bpf->links.cresset_fork = bpf_program__attach(s->bpf->progs.cresset_fork);
+	if (s->bpf->links.cresset_fork)
+		s->bpf->links.cresset_free = bpf_program__attach(s->bpf->progs.cresset_free);
+	if (!s->bpf->links.cresset_free)
+		return cresset_error_set(err, -errno,
+					 "cannot follow new processes: %s (try --no-inherit)",
+					 strerror(errno));
+	return 0;
+}
+
+int session_start(struct session *s, struct cresset_error *err)
+{
+	int r;
+
+	if (s->start_ns)
+		return cresset_error_set(err, -EALREADY, "the recording has been started already");
+	r = attach_followers(s, err);
+	if (r)
+		return r;
+	s->start_ns = s->drained_ns = clock_ns(CLOCK_MONOTONIC);
+	s->start_time_ns = (int64_t)clock_ns(CLOCK_REALTIME);
+	r = s->source->attach(s, err);
+	s->attached = !r;
+	if (!r)
+		r = procmap_scan(s->procmap, err);
+	if (r)
+		s->source->detach(s);
+	return r;
+}
+
+/* A CPU that cannot be opened is asked again at the next drain. */
+static void follow_cpus(struct session *s)
+{
+	bool now[s->n_cpus];
+
+	if (cpus_online(now, s->n_cpus))
+		return;
+	for (size_t i = 0; i < s->n_cpus; i++) {
+		int cpu = (int)i;
+
+		if (now[i] == s->online[i])
+			continue;
+		if (!now[i]) {
+			s->source->cpu_offline(s, cpu);
+			procmap_cpu_offline(s->procmap, cpu);
+			s->online[i] = false;
+		} else if (!procmap_cpu_online(s->procmap, cpu)) {
+			s->online[i] = !s->source->cpu_online(s, cpu, NULL);
+			if (!s->online[i])
+				procmap_cpu_offline(s->procmap, cpu);
+		}
+	}
+}
+
+int session_drain(struct session *s)
+{
+	uint32_t old;
+	int r, r2;
+
+	s->drained_ns = clock_ns(CLOCK_MONOTONIC);
+	r = drain_switch(&s->drain, &old);
+	if (r)
+		return r;
+	r = procmap_poll(s->procmap);
+	r2 = drain_read(&s->drain, old);
+	if (!r)
+		r = r2;
+	r2 = rows_write(&s->rows, &s->drain);
+	procmap_expire(s->procmap);
+	return r ? r : r2;
+}
+
+/* Milliseconds until the next drain is due. */
+static int due_ms(const struct session *s)
+{
+	uint64_t passed = (clock_ns(CLOCK_MONOTONIC) - s->drained_ns) / 1000000;
+
+	return passed >= s->limits.drain_ms ? 0 : (int)(s->limits.drain_ms - passed);
+}
+
+/* Until the time is over, a target exits, or the side-band rings fill. */
+static void wait_for_something(struct session *s, int timeout_ms)
+{
+	struct pollfd *fds = s->targets.pids, *side_band = &fds[s->targets.n_pids];
+
+	*side_band = (struct pollfd){.fd = procmap_fd(s->procmap), .events = POLLIN};
+	if (poll(fds, s->targets.n_pids + 1, timeout_ms) > 0 && side_band->revents)
+		procmap_poll(s->procmap);
+}
+
+int session_poll(struct session *s, int timeout_ms)
+{
+	int due, r;
+
+	if (!s->attached)
+		return -EINVAL;
+	due = due_ms(s);
+	if (timeout_ms > 0 && due > 0)
+		wait_for_something(s, due < timeout_ms ? due : timeout_ms);
+	if (due_ms(s) == 0) {
+		follow_cpus(s);
+		r = session_drain(s);
+		if (r)
+			return r;
+	}
+	return targets_live(&s->targets) ? 1 : 0;
+}
+
+int session_stop(struct session *s, struct cresset_profile **ret, struct cresset_error *err)
+{
+	int r;
+
+	if (!s->attached)
+		return cresset_error_set(err, -EINVAL, "the recording has not been started");
+	s->source->detach(s);
+	s->attached = false;
+	/* What cannot be drained is in the accounting, as lost; the rest is worth having. */
+	session_drain(s);
+	session_drain(s);
+	r = session_finish(s);
+	if (r)
+		return cresset_error_set(err, r, "cannot finish the profile: %s", strerror(-r));
+	*ret = s->profile;
+	s->profile = s->rows.profile = NULL;
+	return 0;
+}
+
+static uint64_t map_bytes(const struct bpf_map *map)
+{
+	char path[64], line[128];
+	unsigned long long bytes = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", bpf_map__fd(map));
+	f = fopen(path, "re");
+	if (!f)
+		return 0;
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "memlock: %llu", &bytes) == 1)
+			break;
+	fclose(f);
+	return bytes;
+}
+
+static void get_kernel_stats(const struct session *s, struct cresset_recorder_stats *ret)
+{
+	struct bpf_prog_info info;
+	struct bpf_map *map;
+	__u32 size = sizeof(info);
+
+	bpf_object__for_each_map(map, s->bpf->obj) ret->kernel_memory_bytes += map_bytes(map);
+	memset(&info, 0, sizeof(info));
+	if (bpf_obj_get_info_by_fd(bpf_program__fd(s->bpf->progs.cresset_cpu), &info, &size))
+		return;
+	ret->bpf_run_ns = info.run_time_ns;
+	ret->bpf_run_count = info.run_cnt;
+}
+
+void session_get_stats(const struct session *s, struct cresset_recorder_stats *ret)
+{
+	struct accounting a;
+
+	accounting_read(s->slots, s->drain.n_slots, &a);
+	memset(ret, 0, sizeof(*ret));
+	ret->taken = a.stats[CRESSET_STAT_taken];
+	ret->filtered = a.stats[CRESSET_STAT_filtered];
+	ret->counted = a.stats[CRESSET_STAT_counted];
+	ret->lost = a.lost;
+	ret->written = s->rows.written;
+	ret->hardware = s->event.hardware;
+	ret->freq_hz = s->rate_hz;
+	get_kernel_stats(s, ret);
+}

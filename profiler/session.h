@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * session - one recording: open → configure → load → attach → drain, again and again → detach.
+ *
+ * The order is made for a fast start. Everything that can fail for a wrong argument is opened
+ * first; then BPF is loaded and the side-band rings opened; attaching starts the samples, and only
+ * then are the mappings of the processes scanned that were there before. From that point user space
+ * only drains: it switches the generation, reads the side-band up to now, and turns the rows into
+ * samples of the profile.
+ *
+ * All from one thread. A session is used by the recorder (the public API) and by tests.
+ */
+#ifndef PROFILER_SESSION_H
+#define PROFILER_SESSION_H
+
+#include <cresset/recorder.h>
+
+#include "accounting.h"
+#include "cpus.h"
+#include "drain.h"
+#include "perf_event.h"
+#include "rows.h"
+#include "targets.h"
+
+/* Generated; has no headers of its own. */
+#include "cresset_bpf.skel.h"
+
+/* What the public options do not offer. 0: chosen from the sampling rate. */
+struct session_limits {
+	uint32_t max_samples; /* rows of the samples map, per generation */
+	uint32_t max_stacks;  /* rows of the stack-trace map, per generation */
+	unsigned int drain_ms;
+};
+
+struct session {
+	struct cresset_recorder_options options; /* the lists in it are only valid in session_new */
+	struct session_limits limits;
+	const struct source *source;
+	const struct unwinder *unwinder;
+	struct cresset_bpf *bpf;
+	struct procmap *procmap;
+	struct cresset_profile *profile;
+	struct targets targets;
+	struct drain drain;
+	struct rows rows;
+
+	/* Of the source. */
+	struct perf_event_kind event;
+	const char *event_name;
+	int64_t period;	      /* what one count stands for, in the source's unit */
+	unsigned int rate_hz; /* samples a CPU gives per second, at most */
+
+	size_t n_cpus; /* possible ones */
+	bool *online;
+	int *cpu_fds; /* of the source; -1: none */
+	struct cresset_slot *slots;
+	size_t slots_bytes;
+
+	uint64_t start_ns; /* CLOCK_MONOTONIC; 0: not started */
+	int64_t start_time_ns;
+	uint64_t drained_ns;
+	bool attached;
+};
+
+int session_new(const struct cresset_recorder_options *options, const struct session_limits *limits,
+		struct session **ret, struct cresset_error *err);
+void session_free(struct session *s);
+int session_start(struct session *s, struct cresset_error *err);
+/* As cresset_recorder_poll(). */
+int session_poll(struct session *s, int timeout_ms);
+/* Drains now. */
+int session_drain(struct session *s);
+int session_stop(struct session *s, struct cresset_profile **ret, struct cresset_error *err);
+void session_get_stats(const struct session *s, struct cresset_recorder_stats *ret);
+
+/* session_load.c: options to programs and maps in the kernel. */
+int session_load(struct session *s, struct cresset_error *err);
+/* session_finish.c: what is true of the whole profile. */
+int session_describe(struct session *s);
+int session_finish(struct session *s);
+
+#endif

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * session_load.c - options become constants of the BPF programs, sizes of maps and entries in them.
+ *
+ * Sizes. One generation holds what is sampled between two drains, twice over, so that a late drain
+ * loses nothing. The time between drains is chosen so that this is small: at most SAMPLES_A_DRAIN
+ * samples, at most a second. A stack in a map is a kilobyte; there is room for as many stacks as
+ * samples, since both stacks of a sample are hardly ever new.
+ */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "session.h"
+
+enum {
+	SAMPLES_A_DRAIN = 4096,
+	MIN_DRAIN_MS = 20,
+	MAX_DRAIN_MS = 1000,
+	MIN_ROWS = 1024,
+	MAX_ROWS = 1 << 16,
+	MAX_FOLLOWED = 1 << 14, /* processes that live at once */
+	LOG_BYTES = 1 << 20,
+};
+
+static uint64_t clamp(uint64_t value, uint64_t low, uint64_t high)
+{
+	return value < low ? low : value > high ? high : value;
+}
+
+static void choose_limits(struct session *s)
+{
+	struct session_limits *l = &s->limits;
+	uint64_t rate = (uint64_t)s->rate_hz * cpus_count(s->online, s->n_cpus);
+	uint64_t rows;
+
+	if (!rate)
+		rate = 1;
+	if (!l->drain_ms)
+		l->drain_ms = (unsigned int)clamp(SAMPLES_A_DRAIN * 1000 / rate, MIN_DRAIN_MS,
+						  MAX_DRAIN_MS);
+	rows = clamp(2 * rate * l->drain_ms / 1000, MIN_ROWS, MAX_ROWS);
+	if (!l->max_samples)
+		l->max_samples = (uint32_t)rows;
+	if (!l->max_stacks)
+		l->max_stacks = (uint32_t)rows;
+}
+
+static int set_sizes(struct session *s)
+{
+	uint32_t n_slots = (uint32_t)(s->n_cpus * CRESSET_N_CONTEXTS);
+	uint32_t n_pids = s->options.n_pids ? (uint32_t)s->options.n_pids : 1;
+	uint32_t n_tids = s->options.n_tids ? (uint32_t)s->options.n_tids : 1;
+	int r = 0;
+
+	if (s->options.n_pids && !s->options.no_inherit)
+		n_pids += MAX_FOLLOWED;
+	r |= bpf_map__set_max_entries(s->bpf->maps.slots, n_slots);
+	r |= bpf_map__set_max_entries(s->bpf->maps.scratch, n_slots);
+	r |= bpf_map__set_max_entries(s->bpf->maps.samples_0, s->limits.max_samples);
+	r |= bpf_map__set_max_entries(s->bpf->maps.samples_1, s->limits.max_samples);
+	r |= bpf_map__set_max_entries(s->bpf->maps.stacks_0, s->limits.max_stacks);
+	r |= bpf_map__set_max_entries(s->bpf->maps.stacks_1, s->limits.max_stacks);
+	r |= bpf_map__set_max_entries(s->bpf->maps.target_pids, n_pids);
+	r |= bpf_map__set_max_entries(s->bpf->maps.target_tids, n_tids);
+	return r ? -EINVAL : 0;
+}
+
+static void set_config(struct session *s)
+{
+	struct cresset_config *config = &s->bpf->rodata->cresset_config;
+	bool inherit = s->options.n_pids && !s->options.no_inherit;
+
+	/* Without randomness the seed is constant: a weaker defence, not a failure. */
+	if (getrandom(&config->hash_seed, sizeof(config->hash_seed), GRND_NONBLOCK) !=
+	    sizeof(config->hash_seed))
+		config->hash_seed = 0x5bd1e9955bd1e995;
+	config->unwinder = CRESSET_UNWINDER_fp;
+	config->by_pid = s->options.n_pids > 0;
+	config->by_tid = s->options.n_tids > 0;
+	config->by_cgroup = s->options.cgroup != NULL;
+	config->user_only = s->options.user_only;
+	config->kernel_only = s->options.kernel_only;
+	bpf_program__set_autoload(s->bpf->progs.cresset_fork, inherit);
+	bpf_program__set_autoload(s->bpf->progs.cresset_free, inherit);
+}
+
+static int add_targets(int fd, const uint32_t *ids, size_t n)
+{
+	struct cresset_target target = {.start_ns = 0};
+
+	for (size_t i = 0; i < n; i++)
+		if (bpf_map_update_elem(fd, &ids[i], &target, BPF_ANY))
+			return -errno;
+	return 0;
+}
+
+static int set_targets(struct session *s, struct cresset_error *err)
+{
+	const struct cresset_recorder_options *o = &s->options;
+	uint32_t zero = 0;
+	int r;
+
+	r = add_targets(bpf_map__fd(s->bpf->maps.target_pids), o->pids, o->n_pids);
+	if (!r)
+		r = add_targets(bpf_map__fd(s->bpf->maps.target_tids), o->tids, o->n_tids);
+	if (!r && o->cgroup &&
+	    bpf_map_update_elem(bpf_map__fd(s->bpf->maps.target_cgroup), &zero, &s->targets.cgroup,
+				BPF_ANY))
+		r = -errno;
+	if (r)
+		return cresset_error_set(err, r, "cannot tell BPF the targets: %s", strerror(-r));
+	return 0;
+}
+
+static int map_slots(struct session *s, struct cresset_error *err)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), n = s->n_cpus * CRESSET_N_CONTEXTS;
+	void *p;
+
+	s->slots_bytes = (n * sizeof(struct cresset_slot) + page - 1) / page * page;
+	p = mmap(NULL, s->slots_bytes, PROT_READ, MAP_SHARED, bpf_map__fd(s->bpf->maps.slots), 0);
+	if (p == MAP_FAILED)
+		return cresset_error_set(err, -errno, "cannot map the BPF counters: %s",
+					 strerror(errno));
+	s->slots = p;
+	s->drain.slots = p;
+	s->drain.n_slots = n;
+	s->drain.samples_fds[0] = bpf_map__fd(s->bpf->maps.samples_0);
+	s->drain.samples_fds[1] = bpf_map__fd(s->bpf->maps.samples_1);
+	s->drain.stacks_fds[0] = bpf_map__fd(s->bpf->maps.stacks_0);
+	s->drain.stacks_fds[1] = bpf_map__fd(s->bpf->maps.stacks_1);
+	s->drain.generation = &s->bpf->bss->cresset_generation;
+	return 0;
+}
+
+/* The last line of a verifier log that says something. */
+static const char *last_words(char *log)
+{
+	char *end = log + strlen(log), *line;
+
+	for (;;) {
+		while (end > log && end[-1] == '\n')
+			*--end = '\0';
+		line = strrchr(log, '\n');
+		line = line ? line + 1 : log;
+		if (line == log || strncmp(line, "processed ", 10))
+			return line;
+		end = line;
+		*end = '\0';
+	}
+}
+
+static int describe_failure(int code, char *log, struct cresset_error *err)
+{
+	if (code == -EPERM || code == -EACCES) {
+		if (geteuid() != 0 || !log[0])
+			return cresset_error_set(err, code,
+						 "cannot load the BPF programs: %s (needs CAP_BPF "
+						 "and CAP_PERFMON; try sudo, or 'cresset doctor')",
+						 strerror(-code));
+	}
+	if (code == -EMFILE || code == -ENFILE)
+		return cresset_error_set(err, code,
+					 "cannot load the BPF programs: %s (raise 'ulimit -n')",
+					 strerror(-code));
+	if (code == -ENOMEM)
+		return cresset_error_set(err, code,
+					 "cannot load the BPF programs: %s (the maps need memory "
+					 "that this memory cgroup does not have; lower the "
+					 "frequency)",
+					 strerror(-code));
+	return cresset_error_set(err, code,
+				 "cannot load the BPF programs: %s%s%.200s (Linux 6.1 or later is "
+				 "needed; try 'cresset doctor')",
+				 strerror(-code), log[0] ? ": " : "", last_words(log));
+}
+
+/* libbpf writes to standard error unless told what else to do; a library has no business there. */
+static int say_nothing(enum libbpf_print_level level, const char *format, va_list args)
+{
+	return 0;
+}
+
+static int open_and_load(struct session *s, char *log, struct cresset_error *err)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .kernel_log_buf = log,
+		    .kernel_log_size = LOG_BYTES);
+	int r;
+
+	s->bpf = cresset_bpf__open_opts(&opts);
+	if (!s->bpf)
+		return describe_failure(-errno, log, err);
+	set_config(s);
+	r = set_sizes(s);
+	if (!r)
+		r = cresset_bpf__load(s->bpf);
+	return r ? describe_failure(r, log, err) : 0;
+}
+
+int session_load(struct session *s, struct cresset_error *err)
+{
+	libbpf_print_fn_t print;
+	char *log;
+	int r;
+
+	if (access("/sys/kernel/btf/vmlinux", R_OK))
+		return cresset_error_set(err, -errno,
+					 "cannot read /sys/kernel/btf/vmlinux: %s (needs a kernel "
+					 "with CONFIG_DEBUG_INFO_BTF=y, and /sys mounted)",
+					 strerror(errno));
+	log = calloc(1, LOG_BYTES);
+	if (!log)
+		return cresset_error_set(err, -ENOMEM, "out of memory");
+	choose_limits(s);
+	print = libbpf_set_print(say_nothing);
+	r = open_and_load(s, log, err);
+	libbpf_set_print(print);
+	free(log);
+	if (!r)
+		r = set_targets(s, err);
+	return r ? r : map_slots(s, err);
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Reads the stats by the names that cresset/profile.h gives. A cause of loss is whatever follows
+ * "samples.lost.": a new counter of the recorder appears here without a change.
+ */
+#include "summary.h"
+
+#include <string.h>
+
+#define LOST "samples.lost."
+
+static const char *stat_name(const struct cresset_profile *p, size_t i)
+{
+	return cresset_profile_string(p, cresset_profile_stat(p, i).name);
+}
+
+static bool is_lost(const char *name)
+{
+	return !strncmp(name, LOST, strlen(LOST));
+}
+
+static void read_stat(struct summary *s, const char *name, uint64_t value)
+{
+	const struct {
+		const char *name;
+		uint64_t *value;
+		bool *has;
+	} known[] = {
+		{"samples.taken", &s->taken, &s->has_samples},
+		{"samples.written", &s->written, &s->has_samples},
+		{"samples.filtered", &s->filtered, &s->has_samples},
+		{"stacks.user", &s->user, &s->has_stacks},
+		{"stacks.user_complete", &s->complete, &s->has_stacks},
+		{"frames.total", &s->frames, &s->has_frames},
+		{"frames.named", &s->named, &s->has_frames},
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (!strcmp(name, known[i].name)) {
+			*known[i].value = value;
+			*known[i].has = true;
+			return;
+		}
+	}
+	if (is_lost(name)) {
+		s->lost += value;
+		s->has_samples = true;
+	}
+}
+
+void summary_read(struct summary *s, const struct cresset_profile *p)
+{
+	*s = (struct summary){0};
+	for (size_t i = 0; i < cresset_profile_n_stats(p); i++)
+		read_stat(s, stat_name(p, i), cresset_profile_stat(p, i).value);
+}
+
+int64_t summary_unaccounted(const struct summary *s)
+{
+	return (int64_t)(s->taken - s->written - s->filtered - s->lost);
+}
+
+const char *summary_share(uint64_t part, uint64_t whole, char *buf, size_t size)
+{
+	unsigned int tenths;
+
+	if (!whole) {
+		snprintf(buf, size, "-");
+		return buf;
+	}
+	/* long double keeps 64 bits: part * 1000 would overflow for counts from a hostile file */
+	tenths = part >= whole ? 1000
+			       : (unsigned int)((long double)part * 1000 / (long double)whole);
+	snprintf(buf, size, "%u.%u %%", tenths / 10, tenths % 10);
+	return buf;
+}
+
+const char *summary_bytes(uint64_t bytes, char *buf, size_t size)
+{
+	static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
+	double value = (double)bytes;
+	size_t u = 0;
+
+	for (; value >= 1000 && u + 1 < sizeof(units) / sizeof(units[0]); u++)
+		value /= 1000;
+	snprintf(buf, size, u ? "%.1f %s" : "%.0f %s", value, units[u]);
+	return buf;
+}
+
+static void print_samples(FILE *f, const struct cresset_profile *p, const struct summary *s)
+{
+	const char *separator = " (";
+	int64_t rest = summary_unaccounted(s);
+
+	fprintf(f, "samples  %llu taken = %llu written + %llu filtered + %llu lost",
+		(unsigned long long)s->taken, (unsigned long long)s->written,
+		(unsigned long long)s->filtered, (unsigned long long)s->lost);
+	for (size_t i = 0; i < cresset_profile_n_stats(p); i++) {
+		const char *name = stat_name(p, i);
+		uint64_t value = cresset_profile_stat(p, i).value;
+
+		if (!is_lost(name) || !value)
+			continue;
+		fprintf(f, "%s%s %llu", separator, name + strlen(LOST), (unsigned long long)value);
+		separator = ", ";
+	}
+	fprintf(f, "%s\n", *separator == ',' ? ")" : "");
+	if (rest)
+		fprintf(f, "         %lld samples are not accounted for\n", (long long)rest);
+}
+
+void summary_print(FILE *f, const struct cresset_profile *p)
+{
+	struct summary s;
+	char share[32];
+
+	summary_read(&s, p);
+	if (s.has_samples)
+		print_samples(f, p, &s);
+	if (s.has_stacks)
+		fprintf(f, "stacks   %s of %llu user stacks are complete\n",
+			summary_share(s.complete, s.user, share, sizeof(share)),
+			(unsigned long long)s.user);
+	if (s.has_frames)
+		fprintf(f, "frames   %s of %llu have a name\n",
+			summary_share(s.named, s.frames, share, sizeof(share)),
+			(unsigned long long)s.frames);
+}

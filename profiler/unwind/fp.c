@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * fp.c - stacks by frame pointers (bpf/unw_fp.bpf.c).
+ *
+ * A walk that ends at a zero frame pointer has come to _start or a thread's first function, as the
+ * ABI has them clear it. A zero at once, with nothing but the leaf, is no end: it is code that
+ * keeps no frame pointers.
+ */
+#include "unwind/unwind.h"
+
+static const char *fp_broken(enum cresset_stop stop, size_t n)
+{
+	if (stop == CRESSET_STOP_NO_USER || (stop == CRESSET_STOP_END && n >= 2))
+		return NULL;
+	return unwind_stop_text(stop);
+}
+
+const struct unwinder unwinder_fp = {
+	.name = "fp",
+	.help = "frame pointers (code built with -fno-omit-frame-pointer)",
+	.broken = fp_broken,
+};

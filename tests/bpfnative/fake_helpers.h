@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * fake_helpers.h - what BPF programs find around them, for their sources compiled for the host.
+ *
+ * Included by bpf/kernel.h in place of libbpf's headers. The macros make map definitions plain
+ * objects whose addresses name the maps; the helpers have the kernel's names, results and error
+ * numbers. Each thread is a CPU of its own, so programs can be run at the same time as on a
+ * machine.
+ *
+ * A test sets the world up through the fake_* functions below and runs the programs as functions.
+ */
+#ifndef BPFNATIVE_FAKE_HELPERS_H
+#define BPFNATIVE_FAKE_HELPERS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define SEC(name)
+#define __uint(name, value) int(*name)[value]
+#define __type(name, value) __typeof__(value) *name
+#ifndef __always_inline
+#define __always_inline inline __attribute__((always_inline))
+#endif
+#define __noinline     __attribute__((noinline))
+#define barrier_var(v) __asm__ volatile("" : "+r"(v))
+
+struct task_struct;
+
+void *bpf_map_lookup_elem(void *map, const void *key);
+long bpf_map_update_elem(void *map, const void *key, const void *value, uint64_t flags);
+long bpf_map_delete_elem(void *map, const void *key);
+long bpf_probe_read_user(void *to, uint32_t size, const void *from);
+long bpf_get_stack(void *ctx, void *buffer, uint32_t size, uint64_t flags);
+struct task_struct *bpf_get_current_task_btf(void);
+long bpf_task_pt_regs(struct task_struct *task);
+long bpf_get_current_comm(void *buffer, uint32_t size);
+uint64_t bpf_get_current_cgroup_id(void);
+long bpf_current_task_under_cgroup(void *map, uint32_t index);
+uint32_t bpf_get_smp_processor_id(void);
+void fake_test_point(void);
+
+/* ---- The world of a test. */
+
+enum fake_map_id {
+	FAKE_SLOTS,
+	FAKE_SCRATCH,
+	FAKE_SAMPLES_0,
+	FAKE_SAMPLES_1,
+	FAKE_STACKS_0,
+	FAKE_STACKS_1,
+	FAKE_TARGET_PIDS,
+	FAKE_TARGET_TIDS,
+	FAKE_N_MAPS,
+};
+
+enum { FAKE_CPUS = 8, FAKE_KERNEL_FRAMES = 127 };
+
+/* What is true on a thread's CPU. */
+struct fake_cpu {
+	uint32_t id;
+	struct task_struct *task;
+	void *pt_regs; /* of the task's entry to the kernel */
+	char comm[16];
+	uint64_t cgroup;
+	long under_cgroup;
+	uint64_t kernel_frames[FAKE_KERNEL_FRAMES];
+	long kernel_result; /* number of frames, or a negative error */
+	/* User memory: bytes [base, base + size) are readable. */
+	uint64_t memory_base;
+	const void *memory;
+	size_t memory_size;
+	unsigned int reads;
+	/* Called at the test point; NULL: nothing happens there. */
+	void (*race)(void);
+};
+
+extern _Thread_local struct fake_cpu fake_cpu;
+
+/* Empties all maps, gives them their default sizes and this thread a blank CPU. */
+void fake_reset(void);
+void fake_map_limit(enum fake_map_id map, size_t max_entries);
+/* The next updates of this map fail so; 0: no more. */
+void fake_map_fail(enum fake_map_id map, long error);
+/* The next look-up of this map finds nothing, as if another CPU added the key just after it. */
+void fake_map_hide_once(enum fake_map_id map);
+size_t fake_map_count(enum fake_map_id map);
+/* The i-th entry; NULL past the end. */
+void *fake_map_at(enum fake_map_id map, size_t i, const void **ret_key);
+void *fake_map_find(enum fake_map_id map, const void *key);
+
+#endif

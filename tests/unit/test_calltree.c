@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The merged call tree: what is one node and what is not, sums, order, limits, and that it is the
+ * same whatever the order in which the samples came.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "formats/calltree.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct cresset_profile *new_profile(void)
+{
+	struct cresset_profile *p;
+
+	assert_int_equal(cresset_profile_new(&p), 0);
+	assert_int_equal(cresset_profile_add_value_type(p, "cpu", "nanoseconds"), 0);
+	return p;
+}
+
+static uint32_t string_id(struct cresset_profile *p, const char *s)
+{
+	uint32_t id;
+
+	assert_int_equal(cresset_profile_add_string(p, s, strlen(s), &id), 0);
+	return id;
+}
+
+/* Frames root first; "k:name" is a kernel frame, "i:name" inlined, "e:name" an error. */
+static void add(struct cresset_profile *p, const char *comm, const char *const *names, size_t n,
+		int64_t value)
+{
+	uint32_t locations[64], stack, labels = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const char *name = names[i];
+		uint32_t flags = !strncmp(name, "k:", 2)   ? CRESSET_LOCATION_KERNEL
+				 : !strncmp(name, "i:", 2) ? CRESSET_LOCATION_INLINED
+				 : !strncmp(name, "e:", 2) ? CRESSET_LOCATION_ERROR
+							   : 0;
+
+		name += flags ? 2 : 0;
+		assert_int_equal(cresset_profile_add_frame(p, name, strlen(name), flags,
+							   &locations[n - 1 - i]),
+				 0);
+	}
+	assert_int_equal(cresset_profile_add_stack(p, locations, n, &stack), 0);
+	if (comm) {
+		const struct cresset_label l[] = {
+			{.key = string_id(p, "comm"), .str = string_id(p, comm)},
+			{.key = string_id(p, "pid"), .num = 7},
+			{.key = string_id(p, "tid"), .num = 9},
+		};
+
+		assert_int_equal(cresset_profile_add_labels(p, l, 3, &labels), 0);
+	}
+	assert_int_equal(cresset_profile_add_sample(p, stack, labels, &value), 0);
+}
+
+#define ADD(p, comm, value, ...)                                                                   \
+	add(p, comm, (const char *const[]){__VA_ARGS__},                                           \
+	    sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *), value)
+
+static struct calltree *new_tree(const struct cresset_profile *p)
+{
+	const struct calltree_options options = {.value_index = 0};
+	struct calltree *t;
+
+	assert_int_equal(calltree_new(p, &options, &t), 0);
+	return t;
+}
+
+/* "all 10 0 (main 10 4 (a 6 6))": name, total, self, children. */
+static void print_tree(const struct calltree *t, uint32_t i, char *buf, size_t size)
+{
+	const struct calltree_node *n = calltree_node(t, i);
+
+	snprintf(buf + strlen(buf), size - strlen(buf), "%s %" PRId64 " %" PRId64,
+		 calltree_name(t, n->name), n->total, n->self);
+	for (uint32_t c = 0; c < n->n_children; c++) {
+		strncat(buf, c ? ", " : " (", size - strlen(buf) - 1);
+		print_tree(t, n->first_child + c, buf, size);
+	}
+	if (n->n_children)
+		strncat(buf, ")", size - strlen(buf) - 1);
+}
+
+static void assert_tree(const struct cresset_profile *p, const char *expected)
+{
+	struct calltree *t = new_tree(p);
+	char text[4096] = "";
+
+	print_tree(t, 0, text, sizeof(text));
+	assert_string_equal(text, expected);
+	calltree_free(t);
+}
+
+/* What calltree.h promises of every tree. */
+static void assert_consistent(const struct calltree *t)
+{
+	for (uint32_t i = 0; i < calltree_n_nodes(t); i++) {
+		const struct calltree_node *n = calltree_node(t, i);
+		int64_t sum = n->self;
+		uint32_t below = n->n_children;
+
+		for (uint32_t c = n->first_child; c < n->first_child + n->n_children; c++) {
+			const struct calltree_node *child = calltree_node(t, c);
+
+			assert_true(c > i);
+			assert_int_equal(child->parent, i);
+			assert_int_equal(child->depth, n->depth + 1);
+			sum += child->total;
+			below += child->n_below;
+		}
+		assert_true(sum == n->total);
+		assert_int_equal(below, n->n_below);
+	}
+}
+
+static void test_merge(void **state)
+{
+	struct cresset_profile *p = new_profile();
+
+	ADD(p, "xz", 4, "main");
+	ADD(p, "xz", 3, "main", "b");
+	ADD(p, "xz", 2, "main", "a");
+	ADD(p, "xz", 1, "main", "b", "c");
+	ADD(p, "sh", 5, "main", "a");
+	assert_tree(p, "all 15 0 (sh 5 0 (main 5 0 (a 5 5)), "
+		       "xz 10 0 (main 10 4 (a 2 2, b 4 3 (c 1 1))))");
+	cresset_profile_free(p);
+}
+
+static void test_recursion_is_depth(void **state)
+{
+	struct cresset_profile *p = new_profile();
+
+	ADD(p, NULL, 1, "f", "f", "f");
+	ADD(p, NULL, 1, "f");
+	assert_tree(p, "all 2 0 (f 2 1 (f 1 0 (f 1 1)))");
+	cresset_profile_free(p);
+}
+
+static void test_kinds_are_apart(void **state)
+{
+	struct cresset_profile *p = new_profile();
+	struct calltree *t;
+	const struct calltree_node *all;
+
+	ADD(p, NULL, 1, "read");
+	ADD(p, NULL, 2, "k:read");
+	ADD(p, NULL, 4, "i:read");
+	assert_tree(p, "all 7 0 (read 1 1, read 2 2, read 4 4)");
+	t = new_tree(p);
+	all = calltree_node(t, 0);
+	assert_int_equal(all->kind, CALLTREE_KIND_ROOT);
+	assert_int_equal(calltree_node(t, all->first_child)->kind, CRESSET_FRAME_USER);
+	assert_int_equal(calltree_node(t, all->first_child + 1)->kind, CRESSET_FRAME_KERNEL);
+	assert_int_equal(calltree_node(t, all->first_child + 2)->kind, CRESSET_FRAME_INLINED);
+	calltree_free(t);
+	cresset_profile_free(p);
+}
+
+static void test_marks(void **state)
+{
+	struct cresset_profile *p = new_profile();
+
+	ADD(p, NULL, 1, "k:vfs_read_[k]");
+	ADD(p, NULL, 1, "i:push_back_[i]");
+	ADD(p, NULL, 1, "user_[k]");
+	assert_tree(p, "all 3 0 (push_back 1 1, user_[k] 1 1, vfs_read 1 1)");
+	cresset_profile_free(p);
+}
+
+static void test_order_does_not_matter(void **state)
+{
+	static const char *const names[] = {"m", "a", "z", "k:a", "Z", "b b", "", "ä"};
+	char text[2][4096] = {"", ""};
+
+	for (int way = 0; way < 2; way++) {
+		struct cresset_profile *p = new_profile();
+		struct calltree *t;
+
+		for (size_t i = 0; i < 64; i++) {
+			size_t j = way ? 63 - i : i;
+
+			ADD(p, j % 3 ? "one" : "two", (int64_t)j + 1, names[j % 8],
+			    names[j / 8 % 8]);
+		}
+		t = new_tree(p);
+		assert_consistent(t);
+		print_tree(t, 0, text[way], sizeof(text[way]));
+		calltree_free(t);
+		cresset_profile_free(p);
+	}
+	assert_true(strlen(text[0]) > 500);
+	assert_string_equal(text[0], text[1]);
+}
+
+static void test_values_without_width(void **state)
+{
+	struct cresset_profile *p = new_profile();
+	struct calltree *t;
+
+	ADD(p, NULL, 3, "a");
+	ADD(p, NULL, 0, "zero");
+	ADD(p, NULL, -5, "negative");
+	assert_tree(p, "all 3 0 (a 3 3)");
+	t = new_tree(p);
+	assert_int_equal(calltree_n_negative(t), 1);
+	assert_int_equal(calltree_n_saturated(t), 0);
+	calltree_free(t);
+	cresset_profile_free(p);
+}
+
+static void test_sums_stop_at_the_end(void **state)
+{
+	struct cresset_profile *p = new_profile();
+	struct calltree *t;
+
+	ADD(p, NULL, INT64_MAX - 1, "a");
+	ADD(p, NULL, 5, "a", "b");
+	ADD(p, NULL, INT64_MAX, "c");
+	t = new_tree(p);
+	assert_true(calltree_node(t, 0)->total == INT64_MAX);
+	assert_int_equal(calltree_n_saturated(t), 2);
+	assert_consistent(t);
+	calltree_free(t);
+	cresset_profile_free(p);
+}
+
+static void test_roots(void **state)
+{
+	struct cresset_profile *p = new_profile();
+	struct calltree_options options = {.pid_roots = true};
+	struct calltree *t;
+
+	ADD(p, "xz", 1, "main");
+	assert_int_equal(calltree_new(p, &options, &t), 0);
+	assert_string_equal(calltree_name(t, calltree_node(t, 1)->name), "xz-7");
+	assert_int_equal(calltree_node(t, 1)->kind, CALLTREE_KIND_ROOT);
+	calltree_free(t);
+	options.tid_roots = true;
+	assert_int_equal(calltree_new(p, &options, &t), 0);
+	assert_string_equal(calltree_name(t, calltree_node(t, 1)->name), "xz-7/9");
+	calltree_free(t);
+	cresset_profile_free(p);
+}
+
+static uint32_t add_at(struct cresset_profile *p, uint32_t mapping, const char *name,
+		       const char *file, uint32_t line, uint64_t address)
+{
+	const struct cresset_function f = {.name = string_id(p, name),
+					   .filename = string_id(p, file)};
+	const struct cresset_location loc = {
+		.address = address, .mapping = mapping, .n_lines = line ? 1 : 0};
+	struct cresset_line l = {.line = line};
+	uint32_t id, stack;
+	const int64_t value = 1;
+
+	assert_int_equal(cresset_profile_add_function(p, &f, &l.function), 0);
+	assert_int_equal(cresset_profile_add_location(p, &loc, &l, &id), 0);
+	assert_int_equal(cresset_profile_add_stack(p, &id, 1, &stack), 0);
+	assert_int_equal(cresset_profile_add_sample(p, stack, 0, &value), 0);
+	return id;
+}
+
+static void test_sources(void **state)
+{
+	struct cresset_profile *p = new_profile();
+	struct cresset_mapping m = {.limit = 4096, .file = string_id(p, "/usr/bin/xz")};
+	const struct calltree_node *n;
+	struct calltree *t;
+	uint32_t one, two;
+
+	assert_int_equal(cresset_profile_add_mapping(p, &m, &one), 0);
+	m.file = string_id(p, "/lib/libc.so");
+	assert_int_equal(cresset_profile_add_mapping(p, &m, &two), 0);
+	add_at(p, one, "same", "a.c", 30, 1);
+	add_at(p, one, "same", "a.c", 10, 2);
+	add_at(p, one, "mixed", "b.c", 5, 3);
+	add_at(p, two, "mixed", "c.c", 6, 4);
+	add_at(p, two, "", "", 0, 0x1234);
+	t = new_tree(p);
+	assert_int_equal(calltree_n_nodes(t), 4);
+	n = calltree_node(t, 1);
+	assert_string_equal(calltree_name(t, n->name), "[libc.so+0x1234]");
+	n = calltree_node(t, 2);
+	assert_string_equal(calltree_name(t, n->name), "mixed");
+	assert_int_equal(n->module, 0);
+	assert_int_equal(n->file, 0);
+	n = calltree_node(t, 3);
+	assert_string_equal(cresset_profile_string(p, n->module), "/usr/bin/xz");
+	assert_string_equal(cresset_profile_string(p, n->file), "a.c");
+	assert_int_equal(n->line_min, 10);
+	assert_int_equal(n->line_max, 30);
+	calltree_free(t);
+	cresset_profile_free(p);
+}
+
+static void test_too_deep(void **state)
+{
+	struct cresset_profile *p = new_profile();
+	const struct calltree_node *n;
+	struct calltree *t;
+	uint32_t *locations = calloc(5000, sizeof(*locations)), stack;
+	const int64_t value = 2;
+
+	assert_non_null(locations);
+	for (uint32_t i = 0; i < 5000; i++)
+		assert_int_equal(cresset_profile_add_frame(p, i % 2 ? "odd" : "even", i % 2 ? 3 : 4,
+							   0, &locations[i]),
+				 0);
+	assert_int_equal(cresset_profile_add_stack(p, locations, 5000, &stack), 0);
+	assert_int_equal(cresset_profile_add_sample(p, stack, 0, &value), 0);
+	free(locations);
+	t = new_tree(p);
+	assert_int_equal(calltree_n_cut(t), 1);
+	assert_int_equal(calltree_n_nodes(t), CALLTREE_MAX_FRAMES + 2);
+	n = calltree_node(t, CALLTREE_MAX_FRAMES + 1);
+	assert_int_equal(n->kind, CRESSET_FRAME_ERROR);
+	assert_int_equal(n->self, 2);
+	assert_consistent(t);
+	calltree_free(t);
+	cresset_profile_free(p);
+}
+
+static void test_empty(void **state)
+{
+	const struct calltree_options options = {.value_index = 1};
+	struct cresset_profile *p;
+	struct calltree *t;
+
+	assert_int_equal(cresset_profile_new(&p), 0);
+	assert_tree(p, "all 0 0");
+	assert_int_equal(cresset_profile_add_value_type(p, "cpu", "nanoseconds"), 0);
+	assert_tree(p, "all 0 0");
+	assert_int_equal(calltree_new(p, &options, &t), -EINVAL);
+	cresset_profile_free(p);
+	calltree_free(NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_merge),
+		cmocka_unit_test(test_recursion_is_depth),
+		cmocka_unit_test(test_kinds_are_apart),
+		cmocka_unit_test(test_marks),
+		cmocka_unit_test(test_order_does_not_matter),
+		cmocka_unit_test(test_values_without_width),
+		cmocka_unit_test(test_sums_stop_at_the_end),
+		cmocka_unit_test(test_roots),
+		cmocka_unit_test(test_sources),
+		cmocka_unit_test(test_too_deep),
+		cmocka_unit_test(test_empty),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

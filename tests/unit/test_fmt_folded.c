@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Folded stacks: escaping, order, roots, and what the reader refuses and how it says so. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/alloc_fail.h"
+#include "support/cases.h"
+#include "support/formats.h"
+
+static char *folded(const char *name, const struct cresset_format_options *options)
+{
+	struct cresset_profile *p = test_case_profile(name);
+	char *text;
+	size_t n;
+
+	assert_int_equal(format_to_memory("folded", p, options, &text, &n), 0);
+	assert_int_equal(strlen(text), n);
+	cresset_profile_free(p);
+	return text;
+}
+
+static void assert_folded(const char *name, const struct cresset_format_options *options,
+			  const char *expected)
+{
+	char *text = folded(name, options);
+
+	assert_string_equal(text, expected);
+	free(text);
+}
+
+static struct cresset_profile *read_text(const char *text)
+{
+	struct cresset_error err;
+	struct cresset_profile *p;
+
+	if (format_from_memory("folded", text, strlen(text), &p, &err) < 0)
+		fail_msg("%s", err.text);
+	return p;
+}
+
+/* Reads and writes. */
+static void assert_round(const char *text, const char *expected)
+{
+	struct cresset_profile *p = read_text(text);
+	char *back;
+	size_t n;
+
+	assert_int_equal(format_to_memory("folded", p, NULL, &back, &n), 0);
+	assert_string_equal(back, expected);
+	free(back);
+	cresset_profile_free(p);
+}
+
+static void test_order(void **state)
+{
+	assert_folded("names", NULL,
+		      "main;parse 3\n"
+		      "main;parse;read 12\n"
+		      "main;work;read 5\n"
+		      "main;work;work;work 30\n"
+		      "start_thread;poll 50\n");
+	assert_folded("empty", NULL, "");
+	assert_folded("nothing", NULL, "");
+}
+
+static void test_escapes(void **state)
+{
+	char *text = folded("hostile", NULL);
+
+	assert_non_null(strstr(text, "evil:comm 7_;a:b;c 1\n"));
+	assert_non_null(strstr(text, "_#not a comment;leaf 2\n"));
+	assert_non_null(strstr(text, "\noperator 12_ 3\n"));
+	assert_non_null(strstr(text, "\nratio 1.5_ 4\n"));
+	assert_non_null(strstr(text, "\nratio 1._ 5\n"));
+	assert_non_null(strstr(text, "\nline break and  ;bell  6\n"));
+	assert_non_null(strstr(text, "bad \xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd "
+				     "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd utf8;"
+				     "\xef\xbf\xbd\xef\xbf\xbd 7\n"));
+	assert_non_null(strstr(text, "\nna\xc3\xafve \xe6\xbc\xa2\xe5\xad\x97 "
+				     "\xf0\x9f\x94\xa5 8\n"));
+	assert_non_null(strstr(text, "\nc1   next line 10\n"));
+	/* Whole lines in byte order, although "a;b" is below "a". */
+	assert_non_null(strstr(text, "a (b) 13\na 12\na 1x 14\na!;b 16\na;b 15\n"));
+	free(text);
+}
+
+static void test_roots(void **state)
+{
+	struct cresset_format_options options = CRESSET_FORMAT_OPTIONS_INIT;
+	char *text;
+
+	options.value_index = 0;
+	text = folded("recorded", &options);
+	assert_non_null(strstr(text, "server;__libc_start_call_main;main;"
+				     "Server::handle(std::string const&);"
+				     "std::sort<int*>(int*, int*);clamp<int>(int, int) 60\n"));
+	assert_non_null(strstr(text, ";[libc.so.6+0x29d90];do_syscall_64 8\n"));
+	assert_non_null(strstr(text, "server;main;[anon+0x7f0000002000];LazyCompile:"));
+	assert_non_null(strstr(text, "server;[error: bad frame pointer];Server::handle"));
+	/* No labels, no root. */
+	assert_non_null(strstr(text, "do_syscall_64 1\n"));
+	free(text);
+	options.pid_roots = true;
+	text = folded("recorded", &options);
+	assert_non_null(strstr(text, "server-4242;main;"));
+	free(text);
+	options.tid_roots = true;
+	text = folded("recorded", &options);
+	assert_non_null(strstr(text, "worker #1-4242/4250;main;"));
+	assert_non_null(strstr(text, "server-4242/4242;__libc_start_call_main;"));
+	free(text);
+}
+
+static void test_values(void **state)
+{
+	struct cresset_format_options options = CRESSET_FORMAT_OPTIONS_INIT;
+	char *text = folded("recorded", NULL);
+
+	/* The default type is the second. */
+	assert_non_null(strstr(text, " 606060600\n"));
+	free(text);
+	options.value_index = 7;
+	text = folded("recorded", &options);
+	assert_string_equal(text, "");
+	free(text);
+	assert_folded("extreme", NULL, "[no stack] 3\nmore 5\nmuch 9223372036854775807\n");
+}
+
+static void test_read(void **state)
+{
+	assert_round("b;c 2\na 1\r\n\n# comment\n   \nb;c 3\n#x;y\na;b\t7  \n",
+		     "a 1\na;b 7\nb;c 5\n");
+	assert_round("a b c 1", "a b c 1\n");
+	assert_round("a 0\nb 1\n", "b 1\n");
+	assert_round("a;;b 1\n;c 2\nd; 3\n", "[unknown];c 2\na;[unknown];b 1\nd;[unknown] 3\n");
+	/* Frames that begin alike. */
+	assert_round("aa;bb;cc 1\naa;bb;ccc 2\naa;b 3\na;a 4\naa;bb 5\naa;bb;cc 6\n",
+		     "a;a 4\naa;b 3\naa;bb 5\naa;bb;cc 7\naa;bb;ccc 2\n");
+}
+
+/* What we wrote is written the same again. */
+static void test_identical(void **state)
+{
+	const struct test_case *c;
+
+	for (size_t i = 0; (c = test_case_at(i)); i++) {
+		char *text = folded(c->name, NULL);
+
+		assert_round(text, text);
+		free(text);
+	}
+}
+
+static void test_flags(void **state)
+{
+	struct cresset_profile *p = read_text("main;f_[i];sys_[k];jit_[j];[error: x y] 1\n");
+	struct cresset_frame frames[5];
+
+	assert_int_equal(cresset_profile_frames(p, 1, frames, 5), 5);
+	assert_int_equal(frames[0].kind, CRESSET_FRAME_USER);
+	assert_int_equal(frames[1].kind, CRESSET_FRAME_INLINED);
+	assert_int_equal(frames[2].kind, CRESSET_FRAME_KERNEL);
+	assert_int_equal(frames[3].kind, CRESSET_FRAME_JIT);
+	assert_int_equal(frames[4].kind, CRESSET_FRAME_ERROR);
+	assert_string_equal(cresset_profile_string(p, frames[2].name), "sys_[k]");
+	cresset_profile_free(p);
+}
+
+static void assert_refused(const char *text, size_t size, const char *why)
+{
+	struct cresset_error err;
+	struct cresset_profile *p;
+
+	assert_true(format_from_memory("folded", text, size, &p, &err) < 0);
+	assert_null(p);
+	if (!strstr(err.text, why))
+		fail_msg("\"%s\" does not say \"%s\"", err.text, why);
+}
+
+static void test_refused(void **state)
+{
+	static const char *const bad[][2] = {
+		{"a 1\nnocount\n", "line 2: no count"},
+		{"a;b 12 13\n", "line 1: two counts"},
+		{"a 1\n\n#\na;b 1.5\n", "line 4: the count"},
+		{"a -1\n", "line 1: the count"},
+		{"a 99999999999999999999\n", "line 1: the count is too large"},
+		{" 5\n", "line 1: a count without a stack"},
+		{"5\n", "line 1: no count"},
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_refused(bad[i][0], strlen(bad[i][0]), bad[i][1]);
+	assert_refused("a\0b 1\n", 6, "NUL");
+}
+
+static void test_sniff(void **state)
+{
+	const struct cresset_format *f = cresset_format_by_name("folded");
+	static const char *const yes[] = {"a 1\n", "# x\n\na;b 2", "a;b c 3\r\n", "a 1 2\n"};
+	static const char *const no[] = {"",	   "\n\n",    "# only\n",
+					 "text\n", "<svg>\n", "\x1f\x8b\x08"};
+
+	for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++)
+		assert_true(f->sniff(yes[i], strlen(yes[i])));
+	for (size_t i = 0; i < sizeof(no) / sizeof(no[0]); i++)
+		assert_false(f->sniff(no[i], strlen(no[i])));
+}
+
+static void test_write_allocations(void **state)
+{
+	struct cresset_profile *p = test_case_profile("recorded");
+	unsigned int n;
+
+	for (n = 1; alloc_fail_next(&n, 10000);) {
+		char *text = NULL;
+		size_t size;
+		int r = format_to_memory("folded", p, NULL, &text, &size);
+		bool failed = alloc_fail_end();
+
+		free(text);
+		if (!failed)
+			break;
+		assert_int_equal(r, -ENOMEM);
+	}
+	assert_true(n > 5);
+	cresset_profile_free(p);
+}
+
+static void test_read_allocations(void **state)
+{
+	char *text = folded("names", NULL);
+	unsigned int n;
+
+	for (n = 1; alloc_fail_next(&n, 10000);) {
+		struct cresset_profile *p = NULL;
+		struct cresset_error err;
+		int r = format_from_memory("folded", text, strlen(text), &p, &err);
+		bool failed = alloc_fail_end();
+
+		if (r == 0)
+			cresset_profile_free(p);
+		if (!failed)
+			break;
+		assert_int_equal(r, -ENOMEM);
+	}
+	assert_true(n > 5);
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_escapes),
+		cmocka_unit_test(test_roots),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_read),
+		cmocka_unit_test(test_identical),
+		cmocka_unit_test(test_flags),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_sniff),
+		cmocka_unit_test(test_write_allocations),
+		cmocka_unit_test(test_read_allocations),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,668 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The flame graph: text that any bytes become, numbers, layout, colours, and whole files. A file is
+ * checked by a small reader of its own that follows elements, attributes and entities strictly
+ * enough to fail on what a browser refuses; tests/e2e runs xmllint and a browser on top.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "formats/svg_layout.h"
+#include "formats/svg_number.h"
+#include "formats/svg_palette.h"
+#include "formats/svg_text.h"
+#include "support/alloc_fail.h"
+
+#include <cresset/format.h>
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- Helpers. */
+
+static uint32_t string_id(struct cresset_profile *p, const char *s)
+{
+	uint32_t id;
+
+	assert_int_equal(cresset_profile_add_string(p, s, strlen(s), &id), 0);
+	return id;
+}
+
+static struct cresset_profile *new_profile(void)
+{
+	struct cresset_profile *p;
+
+	assert_int_equal(cresset_profile_new(&p), 0);
+	assert_int_equal(cresset_profile_add_value_type(p, "samples", "count"), 0);
+	assert_int_equal(cresset_profile_add_value_type(p, "cpu", "nanoseconds"), 0);
+	cresset_profile_set_default_type(p, 1);
+	return p;
+}
+
+/* Frames root first, separated by ';'. */
+static void add(struct cresset_profile *p, const char *frames, int64_t samples)
+{
+	uint32_t root_first[128], locations[128], stack;
+	const int64_t values[] = {samples, samples * 10000000};
+	size_t n = 0;
+
+	for (const char *at = frames;; n++) {
+		size_t len = strcspn(at, ";");
+		uint32_t flags = !strncmp(at, "[error", 6) ? CRESSET_LOCATION_ERROR
+				 : !strncmp(at, "vfs_", 4) ? CRESSET_LOCATION_KERNEL
+							   : 0;
+
+		assert_int_equal(cresset_profile_add_frame(p, at, len, flags, &root_first[n]), 0);
+		at += len;
+		if (!*at++)
+			break;
+	}
+	n++;
+	for (size_t i = 0; i < n; i++)
+		locations[i] = root_first[n - 1 - i];
+	assert_int_equal(cresset_profile_add_stack(p, locations, n, &stack), 0);
+	assert_int_equal(cresset_profile_add_sample(p, stack, 0, values), 0);
+}
+
+static int write_svg(const struct cresset_profile *p, const struct cresset_format_options *options,
+		     char **ret)
+{
+	struct cresset_error err = {.text = ""};
+	struct cresset_sink *sink;
+	size_t size;
+	int r = cresset_sink_memory(&sink);
+
+	if (r)
+		return r;
+	r = cresset_format_by_name("svg")->write(p, sink, options, &err);
+	if (!r) {
+		const char *data = cresset_sink_data(sink, &size);
+
+		*ret = malloc(size + 1);
+		if (*ret) {
+			memcpy(*ret, data, size);
+			(*ret)[size] = '\0';
+		} else {
+			r = -ENOMEM;
+		}
+	}
+	return cresset_sink_finish(sink, r);
+}
+
+static char *svg_of(const struct cresset_profile *p, const struct cresset_format_options *options)
+{
+	char *text = NULL;
+
+	assert_int_equal(write_svg(p, options, &text), 0);
+	return text;
+}
+
+static size_t count(const char *text, const char *what)
+{
+	size_t n = 0;
+
+	for (const char *at = strstr(text, what); at; at = strstr(at + 1, what))
+		n++;
+	return n;
+}
+
+/* Moves past one entity; fails on a bare '&'. */
+static const char *check_entity(const char *at)
+{
+	static const char *const known[] = {"&amp;", "&lt;", "&gt;", "&quot;", "&#39;"};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (!strncmp(at, known[i], strlen(known[i])))
+			return at + strlen(known[i]);
+	fail_msg("bare ampersand: %.40s", at);
+	return at + 1;
+}
+
+/* From '<' of a tag to behind its '>': attributes are quoted, and hold no '<'. */
+static const char *check_tag(const char *at, bool *ret_empty)
+{
+	for (at++; *at && *at != '>'; at++) {
+		assert_int_not_equal(*at, '<');
+		if (*at != '"')
+			continue;
+		for (at++; *at && *at != '"';) {
+			assert_int_not_equal(*at, '<');
+			at = *at == '&' ? check_entity(at) : at + 1;
+		}
+		assert_int_equal(*at, '"');
+	}
+	assert_int_equal(*at, '>');
+	*ret_empty = at[-1] == '/';
+	return at + 1;
+}
+
+/* Elements nest and end, text is escaped, no control characters. */
+static void assert_well_formed(const char *text)
+{
+	char open[64][16];
+	size_t depth = 0;
+	const char *at = text;
+
+	assert_true(!strncmp(at, "<?xml ", 6));
+	for (at = strchr(at, '\n') + 1; *at;) {
+		bool empty;
+		size_t len = strcspn(at + 1, " />");
+
+		assert_true((unsigned char)*at >= 0x20 || *at == '\n');
+		if (!strncmp(at, "<![CDATA[", 9)) {
+			at = strstr(at, "]]>");
+			assert_non_null(at);
+			at += 3;
+		} else if (!strncmp(at, "</", 2)) {
+			assert_true(depth > 0);
+			depth--;
+			assert_true(!strncmp(at + 2, open[depth], strlen(open[depth])));
+			at = strchr(at, '>') + 1;
+		} else if (*at == '<') {
+			assert_true(len < sizeof(open[0]) && depth < 64);
+			memcpy(open[depth], at + 1, len);
+			open[depth][len] = '\0';
+			at = check_tag(at, &empty);
+			depth += !empty;
+		} else {
+			at = *at == '&' ? check_entity(at) : at + 1;
+		}
+	}
+	assert_int_equal(depth, 0);
+}
+
+/* ---- Text. */
+
+static void assert_text(const char *in, size_t columns, const char *expected)
+{
+	struct cresset_sink *sink;
+	size_t size;
+	const char *data;
+
+	assert_int_equal(cresset_sink_memory(&sink), 0);
+	svg_text(sink, in, columns);
+	data = cresset_sink_data(sink, &size);
+	assert_int_equal(size, strlen(expected));
+	assert_memory_equal(data, expected, size);
+	assert_int_equal(cresset_sink_close(sink), 0);
+}
+
+static void test_text_escapes(void **state)
+{
+	assert_text("a<b>&\"c'", 99, "a&lt;b&gt;&amp;&quot;c&#39;");
+	assert_text("]]>", 99, "]]&gt;");
+	assert_text("a\tb\nc", 99, "a b c");
+	assert_text("\x01\x1b[31mred\x7f", 99, "[31mred");
+	assert_text("", 99, "");
+}
+
+static void test_text_is_utf8(void **state)
+{
+	assert_text("é漢\xf0\x9f\x98\x80", 99, "é漢\xf0\x9f\x98\x80");
+	assert_text("a\xff\xc3", 99, "a\ufffd\ufffd");
+	assert_text("\xc0\x80", 99, "\ufffd\ufffd");	       /* overlong */
+	assert_text("\xe0\x80\xaf", 99, "\ufffd\ufffd\ufffd"); /* overlong */
+	assert_text("\xed\xa0\x80", 99, "\ufffd\ufffd\ufffd"); /* a surrogate */
+	assert_text("\xf4\x90\x80\x80", 99, "\ufffd\ufffd\ufffd\ufffd");
+	assert_text("\xe2\x82", 99, "\ufffd\ufffd"); /* cut short */
+	assert_text("\xef\xbf\xbf|\xef\xbf\xbe", 99, "|");
+	assert_text("a\xe2\x80\xae"
+		    "b\xc2\x85", /* right-to-left override, a C1 control */
+		    99, "ab");
+}
+
+static void test_text_is_cut(void **state)
+{
+	char long_name[2000];
+
+	assert_text("abcdef", 6, "abcdef");
+	assert_text("abcdef", 5, "abcd…");
+	assert_text("abcdef", 1, "…");
+	assert_text("abcdef", 0, "");
+	assert_text("<<<<", 3, "&lt;&lt;…");
+	assert_text("漢漢漢", 5, "漢漢…"); /* two columns each */
+	assert_text("漢漢漢", 4, "漢…");
+	assert_int_equal(svg_text_columns("é漢", 99), 3);
+	assert_true(svg_text_columns("abcdef", 3) > 3);
+	memset(long_name, '&', sizeof(long_name) - 1);
+	long_name[sizeof(long_name) - 1] = '\0';
+	assert_int_equal(svg_text_columns(long_name, 5000), sizeof(long_name) - 1);
+}
+
+/* ---- Numbers. */
+
+static void assert_value(int64_t value, const char *type, const char *unit, const char *expected)
+{
+	char buf[SVG_NUMBER_SIZE];
+
+	svg_number_value(buf, value, type, unit);
+	assert_string_equal(buf, expected);
+}
+
+static void test_values(void **state)
+{
+	assert_value(0, "cpu", "nanoseconds", "0 ns");
+	assert_value(999, "cpu", "nanoseconds", "999 ns");
+	assert_value(1500, "cpu", "nanoseconds", "1.50 µs");
+	assert_value(12345678, "cpu", "nanoseconds", "12.3 ms");
+	assert_value(99960000, "cpu", "nanoseconds", "100 ms");
+	assert_value(75400, "cpu", "milliseconds", "75.4 s");
+	assert_value(86400, "cpu", "seconds", "24.0 h");
+	assert_value(INT64_MAX, "cpu", "nanoseconds", "2562048 h");
+	assert_value(1, "samples", "count", "1 sample");
+	assert_value(1234567, "samples", "count", "1,234,567 samples");
+	assert_value(123, "faults", "count", "123 faults");
+	assert_value(999, "alloc", "bytes", "999 B");
+	assert_value(1536, "alloc", "bytes", "1.50 KiB");
+	assert_value(7, "x", "<&>", "7 <&>");
+	assert_value(7, "", "", "7 samples");
+}
+
+static void test_percent(void **state)
+{
+	char buf[SVG_NUMBER_SIZE];
+
+	svg_number_percent(buf, 1, 3);
+	assert_string_equal(buf, "33.33 %");
+	svg_number_percent(buf, INT64_MAX, INT64_MAX);
+	assert_string_equal(buf, "100.00 %");
+	svg_number_percent(buf, INT64_MAX / 2, INT64_MAX);
+	assert_string_equal(buf, "50.00 %");
+	svg_number_percent(buf, 1, UINT64_MAX);
+	assert_string_equal(buf, "<0.01 %");
+	svg_number_percent(buf, 0, 5);
+	assert_string_equal(buf, "0.00 %");
+}
+
+/* ---- Colours. */
+
+/* x^2.4, the fifth root of x² by bisection: no need for libm. */
+static double power_24(double x)
+{
+	double low = 0, high = 1;
+
+	for (int i = 0; i < 60; i++) {
+		double mid = (low + high) / 2;
+
+		*(mid * mid * mid * mid * mid < x * x ? &low : &high) = mid;
+	}
+	return x * x * low;
+}
+
+static double luminance(uint32_t color)
+{
+	double sum = 0;
+	static const double weight[] = {0.2126, 0.7152, 0.0722};
+
+	for (int i = 0; i < 3; i++) {
+		double c = (double)(color >> (16 - 8 * i) & 0xff) / 255;
+
+		sum += weight[i] * (c <= 0.03928 ? c / 12.92 : power_24((c + 0.055) / 1.055));
+	}
+	return sum;
+}
+
+static double contrast(uint32_t a, uint32_t b)
+{
+	double x = luminance(a) + 0.05, y = luminance(b) + 0.05;
+
+	return x > y ? x / y : y / x;
+}
+
+static void test_contrast(void **state)
+{
+	for (int dark = 0; dark < 2; dark++) {
+		struct svg_ink ink = svg_palette_ink(dark);
+
+		assert_true(contrast(ink.text, ink.background) >= 4.5);
+		assert_true(contrast(ink.faint, ink.background) >= 4.5);
+		for (uint32_t kind = 0; kind < SVG_N_KINDS; kind++)
+			for (uint32_t i = 0; i < SVG_N_SHADES; i++)
+				assert_true(
+					contrast(kind == SVG_KIND_MERGED ? ink.merged : ink.frame,
+						 svg_palette_color(kind, i, dark)) >= 4.5);
+	}
+}
+
+static void test_kinds_differ(void **state)
+{
+	for (uint32_t a = 0; a < SVG_N_KINDS; a++)
+		for (uint32_t b = 0; b < a; b++)
+			for (int dark = 0; dark < 2; dark++)
+				assert_int_not_equal(svg_palette_color(a, 0, dark),
+						     svg_palette_color(b, 0, dark));
+}
+
+/* ---- Layout. */
+
+static void new_layout(struct svg_layout *l, const struct cresset_profile *p, double min_width)
+{
+	const struct calltree_options options = {.value_index = 0};
+	struct calltree *t;
+
+	assert_int_equal(calltree_new(p, &options, &t), 0);
+	assert_int_equal(svg_layout_init(l, t, min_width), 0);
+	calltree_free(t);
+}
+
+static void assert_box(const struct svg_layout *l, size_t i, uint32_t depth, int64_t start,
+		       int64_t value, uint32_t merged)
+{
+	const struct svg_box *b = vec_at(&l->boxes, i);
+
+	assert_true(i < l->boxes.n);
+	assert_int_equal(b->depth, depth);
+	assert_int_equal(b->start, start);
+	assert_int_equal(b->value, value);
+	assert_int_equal(b->merged, merged);
+}
+
+static void test_layout_merges_narrow(void **state)
+{
+	struct cresset_profile *p = new_profile();
+	struct svg_layout l;
+
+	add(p, "main;a;x", 6);
+	add(p, "main;b;y;z", 1);
+	add(p, "main;c", 890);
+	add(p, "main;d", 3);
+	add(p, "main", 100);
+	new_layout(&l, p, 1);
+	assert_int_equal(l.boxes.n, 4);
+	assert_box(&l, 0, 0, 0, 1000, 0);
+	assert_box(&l, 1, 1, 0, 1000, 0);
+	assert_box(&l, 2, 2, 0, 890, 0);
+	assert_box(&l, 3, 2, 890, 10, 6); /* a, x, b, y, z, d */
+	svg_layout_release(&l);
+	new_layout(&l, p, 0);
+	assert_int_equal(l.boxes.n, 9);
+	assert_box(&l, 2, 2, 0, 6, 0);
+	assert_box(&l, 3, 3, 0, 6, 0);
+	assert_box(&l, 4, 2, 6, 1, 0);
+	assert_int_equal(l.max_depth, 4);
+	svg_layout_release(&l);
+	new_layout(&l, p, 100);
+	assert_int_equal(l.boxes.n, 3);
+	svg_layout_release(&l);
+	/* 6 of 1000 are less than 0.61 %, and not less than 0.6 %. */
+	new_layout(&l, p, 0.61);
+	assert_box(&l, 2, 2, 0, 890, 0);
+	svg_layout_release(&l);
+	new_layout(&l, p, 0.6);
+	assert_box(&l, 2, 2, 0, 6, 0);
+	svg_layout_release(&l);
+	new_layout(&l, p, NAN);
+	assert_int_equal(l.boxes.n, 9);
+	svg_layout_release(&l);
+	cresset_profile_free(p);
+}
+
+static void test_layout_has_a_bound(void **state)
+{
+	struct cresset_profile *p = new_profile();
+	struct svg_layout l;
+	char name[64];
+	int64_t sum = 0;
+
+	for (int i = 0; i < 30000; i++) {
+		snprintf(name, sizeof(name), "f%d;g;h", i);
+		add(p, name, 1 + i % 7);
+	}
+	new_layout(&l, p, 0);
+	assert_true(l.coarser);
+	assert_true(l.boxes.n > 1 && l.boxes.n <= SVG_MAX_BOXES);
+	for (size_t i = 0; i < l.boxes.n; i++) {
+		const struct svg_box *b = vec_at(&l.boxes, i);
+
+		sum += b->depth == 1 ? b->value : 0;
+	}
+	assert_int_equal(sum, ((struct svg_box *)vec_at(&l.boxes, 0))->value);
+	svg_layout_release(&l);
+	cresset_profile_free(p);
+}
+
+static void test_scale_is_exact(void **state)
+{
+	assert_int_equal(svg_layout_scale(1, 3, 11760), 3920);
+	assert_int_equal(svg_layout_scale(INT64_MAX, INT64_MAX, 11760), 11760);
+	assert_int_equal(svg_layout_scale(INT64_MAX / 2, INT64_MAX, 11760), 5879);
+	assert_int_equal(svg_layout_scale(5, 0, 11760), 0);
+	assert_int_equal(svg_layout_scale(-5, 10, 11760), 0);
+}
+
+/* ---- Whole files. */
+
+static struct cresset_profile *typical_profile(void)
+{
+	struct cresset_profile *p = new_profile();
+
+	add(p, "_start;main;parse;hash_lookup", 60);
+	add(p, "_start;main;emit;vfs_write", 30);
+	add(p, "[error: no unwind rule];memcpy", 9);
+	add(p, "_start;main;rare", 1);
+	assert_int_equal(cresset_profile_set_period(p, "cpu", "nanoseconds", 10101010), 0);
+	cresset_profile_set_time(p, 1763800000000000000, 10000000000);
+	assert_int_equal(cresset_profile_set_stat(p, "samples.taken", 1003), 0);
+	assert_int_equal(cresset_profile_set_stat(p, "samples.lost.map_full", 3), 0);
+	assert_int_equal(cresset_profile_set_stat(p, "stacks.user", 1000), 0);
+	assert_int_equal(cresset_profile_set_stat(p, "stacks.user_complete", 910), 0);
+	assert_int_equal(cresset_profile_add_comment(p, "recorded with <care> & -e cpu"), 0);
+	return p;
+}
+
+static void test_file(void **state)
+{
+	struct cresset_profile *p = typical_profile();
+	char *text = svg_of(p, NULL);
+
+	assert_well_formed(text);
+	assert_non_null(strstr(text, "role=\"img\""));
+	assert_non_null(strstr(text, "viewBox=\"0 0 1200 "));
+	assert_non_null(strstr(text, ">cpu · 10.0 s</title>"));
+	assert_non_null(strstr(text, "1.00 s of cpu · 100 samples · recorded for 10.0 s · 99 Hz · "
+				     "2025-11-22 08:26 UTC"));
+	assert_non_null(strstr(text,
+			       "samples taken 1003; samples lost map full 3; stacks user 1000; "
+			       "stacks user complete 910"));
+	assert_non_null(strstr(text, "recorded with &lt;care&gt; &amp; -e cpu"));
+	assert_non_null(strstr(text, "Most of the time itself: hash_lookup 60.00 %, "
+				     "vfs_write 30.00 %, memcpy 9.00 %, rare 1.00 %."));
+	assert_non_null(strstr(text, "1,003 samples taken · 3 lost · 91.00 % of user stacks"));
+	assert_non_null(strstr(text, "<title>parse\n600 ms, 60.00 %</title>"));
+	assert_non_null(strstr(text, "<title>all\n1.00 s, 100.00 %</title>"));
+	assert_non_null(strstr(text, ">hash_lookup</text>"));
+	/* A box and a title each: all, _start, main, parse, hash_lookup, emit, vfs_write, rare, …
+	 */
+	assert_int_equal(count(text, "data-v="), 10);
+	assert_int_equal(count(text, "<g data-v=\"600000000\">"), 2);
+	/* The legend has the kinds that are there. */
+	assert_non_null(strstr(text, ">kernel</text>"));
+	assert_non_null(strstr(text, ">error</text>"));
+	assert_null(strstr(text, ">JIT</text>"));
+	assert_null(strstr(text, "foreignObject x"));
+	assert_null(strstr(text, "<linearGradient"));
+	assert_null(strstr(text, "<filter"));
+	free(text);
+	cresset_profile_free(p);
+}
+
+static void test_same_bytes(void **state)
+{
+	struct cresset_profile *p = typical_profile(), *q = typical_profile();
+	char *a = svg_of(p, NULL), *b = svg_of(q, NULL);
+
+	assert_string_equal(a, b);
+	free(b);
+	/* What differs in content differs in the id that scopes style and script. */
+	add(q, "_start;other", 1);
+	b = svg_of(q, NULL);
+	assert_string_not_equal(strstr(a, "id=\"fg"), strstr(b, "id=\"fg"));
+	assert_int_not_equal(memcmp(strstr(a, "id=\"fg"), strstr(b, "id=\"fg"), 14), 0);
+	free(a);
+	free(b);
+	cresset_profile_free(p);
+	cresset_profile_free(q);
+}
+
+static void test_hostile_text(void **state)
+{
+	static const char nasty[] = "</title><script>alert(1)</script>&\"'\x01\xff]]>";
+	struct cresset_format_options options = CRESSET_FORMAT_OPTIONS_INIT;
+	struct cresset_profile *p;
+	const int64_t values[] = {5, 5};
+	uint32_t location, stack, labels;
+	struct cresset_label l[] = {{0}};
+	char *text;
+
+	assert_int_equal(cresset_profile_new(&p), 0);
+	assert_int_equal(cresset_profile_add_value_type(p, nasty, nasty), 0);
+	assert_int_equal(cresset_profile_add_frame(p, nasty, strlen(nasty), 0, &location), 0);
+	assert_int_equal(cresset_profile_add_stack(p, &location, 1, &stack), 0);
+	l[0] = (struct cresset_label){.key = string_id(p, "comm"), .str = string_id(p, nasty)};
+	assert_int_equal(cresset_profile_add_labels(p, l, 1, &labels), 0);
+	assert_int_equal(cresset_profile_add_sample(p, stack, labels, values), 0);
+	assert_int_equal(cresset_profile_add_comment(p, nasty), 0);
+	assert_int_equal(cresset_profile_set_stat(p, nasty, 1), 0);
+	assert_int_equal(cresset_profile_set_period(p, nasty, nasty, INT64_MIN), 0);
+	cresset_profile_set_time(p, INT64_MAX, INT64_MAX);
+	options.title = nasty;
+	text = svg_of(p, &options);
+	assert_well_formed(text);
+	assert_null(strstr(text, "<script>alert"));
+	assert_int_equal(count(text, "<script>"), 1);
+	free(text);
+	options.title = NULL;
+	text = svg_of(p, &options);
+	assert_well_formed(text);
+	assert_int_equal(count(text, "<script>"), 1);
+	free(text);
+	cresset_profile_free(p);
+}
+
+static void test_empty_profile(void **state)
+{
+	struct cresset_profile *p;
+	char *text;
+
+	assert_int_equal(cresset_profile_new(&p), 0);
+	text = svg_of(p, NULL);
+	assert_well_formed(text);
+	assert_non_null(strstr(text, ">no samples</text>"));
+	assert_null(strstr(text, "<script>"));
+	free(text);
+	cresset_profile_free(p);
+	p = new_profile();
+	text = svg_of(p, NULL);
+	assert_well_formed(text);
+	assert_non_null(strstr(text, ">no samples</text>"));
+	free(text);
+	cresset_profile_free(p);
+}
+
+static void test_options(void **state)
+{
+	struct cresset_format_options options = CRESSET_FORMAT_OPTIONS_INIT;
+	struct cresset_profile *p = typical_profile();
+	char *text;
+
+	options.title = "My <title>";
+	options.value_index = 0;
+	options.min_width = 2;
+	text = svg_of(p, &options);
+	assert_well_formed(text);
+	assert_non_null(strstr(text, "My &lt;title&gt;</title>"));
+	assert_non_null(strstr(text, "<title>parse\n60 samples, 60.00 %</title>"));
+	assert_non_null(strstr(text, "<title>… 1 frame\n1 sample, 1.00 %</title>"));
+	assert_null(strstr(text, "<title>rare"));
+	assert_non_null(strstr(text, "Frames narrower than 2 % are merged"));
+	free(text);
+	options.value_index = 7;
+	assert_int_equal(write_svg(p, &options, &text), -EINVAL);
+	cresset_profile_free(p);
+}
+
+static void test_huge_values(void **state)
+{
+	struct cresset_profile *p = new_profile();
+	const int64_t values[] = {INT64_MAX, INT64_MAX};
+	uint32_t location, stack;
+	char *text;
+
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(cresset_profile_add_frame(p, &"abc"[i], 1, 0, &location), 0);
+		assert_int_equal(cresset_profile_add_stack(p, &location, 1, &stack), 0);
+		assert_int_equal(cresset_profile_add_sample(p, stack, 0, values), 0);
+	}
+	text = svg_of(p, NULL);
+	assert_well_formed(text);
+	assert_non_null(strstr(text, "<title>a\n2562048 h, 100.00 %</title>"));
+	assert_non_null(strstr(text, "2 samples were cut"));
+	free(text);
+	cresset_profile_free(p);
+}
+
+static void test_full_disk(void **state)
+{
+	struct cresset_profile *p = typical_profile();
+	struct cresset_error err = {.text = ""};
+
+	if (access("/dev/full", W_OK) != 0)
+		skip();
+	assert_int_equal(cresset_format_write_file(cresset_format_by_name("svg"), p, "/dev/full",
+						   NULL, &err),
+			 -ENOSPC);
+	assert_true(err.text[0] != '\0');
+	cresset_profile_free(p);
+}
+
+static void test_allocations_fail(void **state)
+{
+	struct cresset_profile *p = typical_profile();
+	char *text;
+	bool refused = true;
+	int r = -1;
+
+	for (unsigned int n = 1; refused && alloc_fail_next(&n, 10000);) {
+		text = NULL;
+		r = write_svg(p, NULL, &text);
+		refused = alloc_fail_end();
+		assert_int_equal(r, refused ? -ENOMEM : 0);
+		free(text);
+	}
+	assert_int_equal(r, 0);
+	cresset_profile_free(p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_text_escapes),
+		cmocka_unit_test(test_text_is_utf8),
+		cmocka_unit_test(test_text_is_cut),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_percent),
+		cmocka_unit_test(test_contrast),
+		cmocka_unit_test(test_kinds_differ),
+		cmocka_unit_test(test_layout_merges_narrow),
+		cmocka_unit_test(test_layout_has_a_bound),
+		cmocka_unit_test(test_scale_is_exact),
+		cmocka_unit_test(test_file),
+		cmocka_unit_test(test_same_bytes),
+		cmocka_unit_test(test_hostile_text),
+		cmocka_unit_test(test_empty_profile),
+		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_huge_values),
+		cmocka_unit_test(test_full_disk),
+		cmocka_unit_test(test_allocations_fail),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The table of the top functions: sums, order, and that it fits. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "formats/text.h"
+#include "support/alloc_fail.h"
+#include "support/cases.h"
+#include "support/formats.h"
+
+static char *top(const char *name, const struct cresset_format_options *options)
+{
+	struct cresset_profile *p = test_case_profile(name);
+	char *text;
+	size_t n;
+
+	assert_int_equal(format_to_memory("top", p, options, &text, &n), 0);
+	cresset_profile_free(p);
+	return text;
+}
+
+static void test_sums(void **state)
+{
+	char *text = top("names", NULL);
+
+	/* work stands three times in a stack and counts once in the total. */
+	assert_string_equal(text, "100 samples\n"
+				  "\n"
+				  " SELF%  SELF  TOTAL%  TOTAL  FUNCTION\n"
+				  " 50.0%    50   50.0%     50  poll\n"
+				  " 30.0%    30   35.0%     35  work\n"
+				  " 17.0%    17   17.0%     17  read\n"
+				  "  3.0%     3   15.0%     15  parse\n"
+				  "  0.0%     0   50.0%     50  main\n"
+				  "  0.0%     0   50.0%     50  start_thread\n");
+	free(text);
+}
+
+static void test_recorded(void **state)
+{
+	struct cresset_format_options options = CRESSET_FORMAT_OPTIONS_INIT;
+	char *text = top("recorded", NULL);
+
+	assert_non_null(strstr(text, "cpu: 980 ms in 97 samples over 10.0 s, at 99 Hz\n"));
+	assert_non_null(strstr(text, "[kernel]   [k] do_syscall_64\n"));
+	assert_non_null(strstr(text, "server     clamp<int>(int, int)\n"));
+	assert_non_null(strstr(text, "libc.so.6  [libc.so.6+0x29d90]\n"));
+	free(text);
+	options.top = 2;
+	text = top("recorded", &options);
+	assert_non_null(strstr(text, "\n... and 9 more\n"));
+	free(text);
+	options.value_index = 0;
+	text = top("recorded", &options);
+	assert_non_null(strstr(text, "97 samples over 10.0 s, at 99 Hz\n"));
+	free(text);
+}
+
+static void test_nothing(void **state)
+{
+	char *text = top("nothing", NULL);
+
+	assert_string_equal(text, "no samples\n");
+	free(text);
+	text = top("empty", NULL);
+	assert_non_null(strstr(text, "0 samples over 1.00 s\n\nno samples\n"));
+	free(text);
+}
+
+/* With a width no line is longer than it, unless even the shortest name does not fit. */
+static void test_columns(void **state)
+{
+	struct cresset_format_options options = CRESSET_FORMAT_OPTIONS_INIT;
+	char *text, *line, *rest;
+
+	options.columns = 100;
+	text = top("hostile", &options);
+	line = strtok_r(text, "\n", &rest);
+	for (; line; line = strtok_r(NULL, "\n", &rest)) {
+		size_t width = 0;
+
+		assert_true(text_is_utf8(line, strlen(line)));
+		for (const char *c = line; *c; c++) {
+			assert_true((unsigned char)*c >= ' ');
+			width += (*c & 0xc0) != 0x80;
+		}
+		assert_in_range(width, 1, 100);
+	}
+	free(text);
+	options.color = true;
+	text = top("names", &options);
+	assert_non_null(strstr(text, "\x1b[1m SELF%"));
+	free(text);
+	options.color = false;
+	text = top("names", &options);
+	assert_null(strstr(text, "\x1b"));
+	free(text);
+}
+
+static void assert_value(int64_t value, const char *unit, const char *expected)
+{
+	char text[TEXT_VALUE_MAX];
+
+	text_value(text, value, unit);
+	assert_string_equal(text, expected);
+}
+
+static void test_values(void **state)
+{
+	assert_value(0, "count", "0");
+	assert_value(999, "count", "999");
+	assert_value(1000, "count", "1,000");
+	assert_value(-1234567, "count", "-1,234,567");
+	assert_value(INT64_MIN, "count", "-9,223,372,036,854,775,808");
+	assert_value(12, "widgets", "12 widgets");
+	assert_value(0, "nanoseconds", "0 s");
+	assert_value(0, "bytes", "0 B");
+	assert_value(999, "nanoseconds", "999 ns");
+	assert_value(1500, "nanoseconds", "1.50 us");
+	assert_value(12345678, "nanoseconds", "12.3 ms");
+	assert_value(-2500000000, "nanoseconds", "-2.50 s");
+	assert_value(123456789012, "nanoseconds", "123 s");
+	assert_value(5, "seconds", "5.00 s");
+	assert_value(3 << 20, "bytes", "3.00 MiB");
+	assert_value(INT64_MIN, "nanoseconds", "-9223372037 s");
+}
+
+static void test_utf8(void **state)
+{
+	static const char *const good[] = {"",
+					   "abc",
+					   "\xc2\x80",
+					   "\xdf\xbf",
+					   "\xe0\xa0\x80",
+					   "\xed\x9f\xbf",
+					   "\xee\x80\x80",
+					   "\xf0\x90\x80\x80",
+					   "\xf4\x8f\xbf\xbf"};
+	static const char *const bad[] = {"\x80",
+					  "\xc0\x80",
+					  "\xc1\xbf",
+					  "\xc2",
+					  "\xe0\x9f\xbf",
+					  "\xed\xa0\x80",
+					  "\xe2\x82",
+					  "\xf0\x8f\xbf\xbf",
+					  "\xf4\x90\x80\x80",
+					  "\xf5\x80\x80\x80",
+					  "\xff",
+					  "\xe2\x82\x41",
+					  "\xf0\x9f\x94"};
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_true(text_is_utf8(good[i], strlen(good[i])));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(text_is_utf8(bad[i], strlen(bad[i])));
+}
+
+static void test_allocations(void **state)
+{
+	struct cresset_profile *p = test_case_profile("recorded");
+	unsigned int n;
+
+	for (n = 1; alloc_fail_next(&n, 10000);) {
+		char *text = NULL;
+		size_t size;
+		int r = format_to_memory("top", p, NULL, &text, &size);
+		bool failed = alloc_fail_end();
+
+		free(text);
+		if (!failed)
+			break;
+		assert_int_equal(r, -ENOMEM);
+	}
+	assert_true(n > 5);
+	cresset_profile_free(p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_sums),	    cmocka_unit_test(test_recorded),
+		cmocka_unit_test(test_nothing),	    cmocka_unit_test(test_columns),
+		cmocka_unit_test(test_values),	    cmocka_unit_test(test_utf8),
+		cmocka_unit_test(test_allocations),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

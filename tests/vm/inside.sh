@@ -1,0 +1,122 @@
+#!/bin/busybox sh
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=dash disable=SC2164,SC2209
+#
+# inside.sh - /init of the test machine: sets it up, runs the tests, prints "VM PASS|FAIL|SKIP NAME"
+# lines and "VM END", and switches it off.
+/bin/busybox --install -s /bin
+export PATH=/bin HOME=/tmp
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+mount -t tmpfs tmp /tmp
+mount -t cgroup2 cgroup /sys/fs/cgroup
+chmod 1777 /tmp
+ip link set lo up 2>/dev/null
+cd /tmp
+echo
+echo "VM INFO $(uname -r), $(nproc) CPUs"
+
+pass() {
+	echo "VM PASS $1"
+}
+
+# bad NAME FILE...: shows what was said.
+bad() {
+	echo "VM FAIL $1"
+	shift
+	for f; do
+		echo "--- $f"
+		head -n 40 "$f" | cut -c1-300
+	done
+}
+
+# share FILE PATTERN [OF]: whole percent of the counts.
+share() {
+	awk -v p="$2" -v of="${3:-.}" '{ n = $NF; sub(/ [0-9]+$/, "") } $0 ~ of { all += n; if ($0 ~ p) sum += n }
+		END { printf "%d\n", all ? 100 * sum / all + 0.5 : 0 }' "$1"
+}
+
+between() {
+	[ "$1" -ge "$2" ] && [ "$1" -le "$3" ]
+}
+
+t=doctor
+if cresset doctor >$t.log 2>&1; then pass $t; else bad $t $t.log; fi
+
+# Emulation is slow: the first load of BPF programs alone takes seconds.
+t=system_wide
+/workloads/cputree 20 >tree.json &
+tree=$!
+if cresset record -a -F 199 -d 3s -o all.folded >$t.log 2>&1 &&
+	[ "$(share all.folded ';main;run' '^cputree;')" -ge 90 ]; then
+	pass $t
+else
+	bad $t $t.log all.folded
+fi
+kill $tree
+
+t=shares
+/workloads/cputree 60 >tree.json &
+tree=$!
+if cresset record -p $tree -F 199 -d 8s -o tree.folded >$t.log 2>&1 &&
+	between "$(share tree.folded ';parse_field(;|$)')" 44 56 &&
+	between "$(share tree.folded ';fold_step(;|$)')" 24 36 &&
+	between "$(share tree.folded ';emit_block(;|$)')" 14 26 &&
+	[ "$(share tree.folded ';main;run')" -ge 98 ]; then
+	pass $t
+else
+	bad $t $t.log tree.folded
+fi
+kill $tree
+
+t=inlined
+/workloads/cpptree 60 >/dev/null &
+cpp=$!
+if cresset record -p $cpp -F 199 -d 4s -o cpp.folded -o cpp.svg -o cpp.pb.gz >$t.log 2>&1 &&
+	[ "$(share cpp.folded ';Alpha::work.*;mix_all<8>.*;mix_one<long unsigned int>' 'Alpha::work')" -ge 85 ] &&
+	[ -s cpp.svg ] && [ -s cpp.pb.gz ]; then
+	pass $t
+else
+	bad $t $t.log cpp.folded
+fi
+kill $cpp
+
+t=command
+cresset record -F 499 -o cmd.folded -- /workloads/burner 1500 7 >$t.log 2>&1
+if [ $? = 7 ] && grep -q 'main;burn;burn_round' cmd.folded; then pass $t; else bad $t $t.log cmd.folded; fi
+
+t=shortlived
+cresset record -F 999 -o short.folded -- /bin/busybox sh /workloads/shortlived.sh /workloads/burner 40 >$t.log 2>&1
+if [ "$(share short.folded '\[[^];]*\+0x|\[unknown' '^burner;')" -le 5 ] && grep -q 'burn_round' short.folded; then
+	pass $t
+else
+	bad $t $t.log short.folded
+fi
+
+t=cgroup
+mkdir -p /sys/fs/cgroup/cresset
+(echo 0 >/sys/fs/cgroup/cresset/cgroup.procs && exec /workloads/cputree 30 >/dev/null) &
+tree=$!
+if cresset record --cgroup /sys/fs/cgroup/cresset -F 199 -d 2s -o group.folded >$t.log 2>&1 &&
+	[ "$(share group.folded '^cputree;')" -ge 98 ]; then
+	pass $t
+else
+	bad $t $t.log group.folded
+fi
+kill $tree
+
+for live in /live/live_*; do
+	[ -x "$live" ] || continue
+	t=${live##*/}
+	timeout 150 "$live" >"$t.log" 2>&1
+	case $? in
+	0) pass "$t" ;;
+	77) echo "VM SKIP $t: $(grep -i skip "$t.log" | tail -n1)" ;;
+	*) echo "VM FAIL $t"; grep -vE '^\[ (RUN|      OK)' "$t.log" | tail -n 40 ;;
+	esac
+done
+
+echo "VM END"
+sync
+poweroff -f

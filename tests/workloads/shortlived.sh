@@ -1,0 +1,9 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# shortlived.sh BURNER [COUNT] - a shell loop of processes that live for 20 ms each.
+i=0
+while [ "$i" -lt "${2:-100}" ]; do
+	"$1" 20
+	i=$((i + 1))
+done
