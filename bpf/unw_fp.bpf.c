@@ -83,10 +83,11 @@ __noinline int cresset_fp_window(__u32 slot_id)
 			break;
 		}
 		at = (fp - start) >> 3;
-		barrier_var(at); /* the verifier must see the very register that is checked */
 		if (at >= CRESSET_WINDOW_WORDS - 1 || at + 1 >= s->window.n)
 			break;
-		ra = s->window.words[at + 1];
+		/* The masks are for the verifier: that of 6.12 forgets the comparison. */
+		barrier_var(at);
+		ra = s->window.words[(at + 1) & (CRESSET_WINDOW_WORDS - 1)];
 		stop = ra_check(ra);
 		if (stop != FP_GO_ON)
 			break;
@@ -98,7 +99,7 @@ __noinline int cresset_fp_window(__u32 slot_id)
 		s->user.frames[n] = ra;
 		n++;
 		low = fp + 2 * sizeof(__u64);
-		fp = s->window.words[at];
+		fp = s->window.words[at & (CRESSET_WINDOW_WORDS - 1)];
 	}
 	s->registers.fp = fp;
 	s->registers.sp = low;

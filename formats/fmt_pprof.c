@@ -207,7 +207,7 @@ static int order_mappings(struct pprof *w)
 	return 0;
 }
 
-/* A mapping whose range is not known spans its locations. */
+/* A mapping spans its locations, where its range is not known or is no file's to say. */
 static void find_ranges(struct pprof *w)
 {
 	uint32_t n = cresset_profile_n_mappings(w->p);
@@ -219,7 +219,7 @@ static void find_ranges(struct pprof *w)
 		const struct cresset_mapping *m = cresset_profile_mapping(w->p, loc->mapping);
 		struct cresset_mapping *range = &w->ranges[loc->mapping];
 
-		if (!loc->mapping || m->limit > m->start)
+		if (!loc->mapping || (m->kind == CRESSET_MAPPING_FILE && m->limit > m->start))
 			continue;
 		if (range->limit <= range->start || loc->address < range->start)
 			range->start = loc->address;

@@ -9,6 +9,8 @@
  */
 #include "formats/formats.h"
 
+#include "core/vec.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -24,8 +26,8 @@
 	X(top)
 
 /* The largest file that is read. */
-#define READ_MAX   ((size_t)4 << 30)
-#define READ_FIRST ((size_t)64 << 10)
+#define READ_MAX  ((size_t)4 << 30)
+#define READ_ROOM ((size_t)64 << 10)
 
 #define X(name) extern const struct cresset_format format_##name;
 FORMATS
@@ -163,47 +165,31 @@ int cresset_format_write_file(const struct cresset_format *format, const struct 
 	return 0;
 }
 
-/* All of fd, at most READ_MAX. A regular file takes one allocation. */
-static int read_all(int fd, uint8_t **ret, size_t *ret_size)
+/* All of fd, at most READ_MAX, into a vec of bytes. A regular file takes one allocation. */
+static int read_all(int fd, struct vec *bytes)
 {
-	size_t capacity = READ_FIRST, size = 0;
-	uint8_t *data = NULL;
 	struct stat st;
-	int r = 0;
+	size_t room = READ_ROOM;
 
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0)
-		capacity = (size_t)st.st_size < READ_MAX ? (size_t)st.st_size + 1 : READ_MAX + 1;
+	/* One more than there are, so that the end is seen without growing. */
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
+	    (uint64_t)st.st_size <= READ_MAX)
+		room = (size_t)st.st_size + 1;
 	for (;;) {
-		uint8_t *bigger = size == 0 || size == capacity ? realloc(data, capacity) : data;
 		ssize_t n;
 
-		if (!bigger) {
-			r = -ENOMEM;
-			break;
-		}
-		data = bigger;
-		n = read(fd, data + size, capacity - size);
+		if (bytes->n == bytes->capacity && vec_reserve(bytes, room) < 0)
+			return -ENOMEM;
+		n = read(fd, vec_at(bytes, bytes->n), bytes->capacity - bytes->n);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0)
-			r = -errno;
 		if (n <= 0)
-			break;
-		size += (size_t)n;
-		if (size > READ_MAX) {
-			r = -EFBIG;
-			break;
-		}
-		if (size == capacity)
-			capacity = capacity * 2 < READ_MAX ? capacity * 2 : READ_MAX + 1;
+			return n < 0 ? -errno : 0;
+		bytes->n += (size_t)n;
+		if (bytes->n > READ_MAX)
+			return -EFBIG;
+		room = READ_ROOM;
 	}
-	if (r < 0) {
-		free(data);
-		return r;
-	}
-	*ret = data;
-	*ret_size = size;
-	return 0;
 }
 
 static const struct cresset_format *format_of_content(const void *data, size_t size,
@@ -254,22 +240,23 @@ int cresset_format_read_file(const char *path, struct cresset_profile **ret,
 	bool standard = strcmp(path, "-") == 0;
 	const char *shown = standard ? "standard input" : path;
 	int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-	uint8_t *data;
-	size_t size;
+	struct vec bytes;
 	int r;
 
 	if (fd < 0) {
 		r = -errno;
 		return cresset_error_set(err, r, "cannot read %s: %s", shown, strerror(-r));
 	}
-	r = read_all(fd, &data, &size);
+	vec_init(&bytes, 1);
+	r = read_all(fd, &bytes);
 	if (!standard)
 		close(fd);
 	if (r == -EFBIG)
-		return cresset_error_set(err, r, "cannot read %s: larger than 4 GiB", shown);
-	if (r < 0)
-		return cresset_error_set(err, r, "cannot read %s: %s", shown, strerror(-r));
-	r = read_profile(shown, path, data, size, ret, ret_format, err);
-	free(data);
+		cresset_error_set(err, r, "cannot read %s: larger than 4 GiB", shown);
+	else if (r < 0)
+		cresset_error_set(err, r, "cannot read %s: %s", shown, strerror(-r));
+	else
+		r = read_profile(shown, path, bytes.data, bytes.n, ret, ret_format, err);
+	vec_release(&bytes);
 	return r;
 }

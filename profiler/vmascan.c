@@ -9,6 +9,7 @@
 #include "vmascan.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -80,9 +81,26 @@ static int read_iterator(int link_fd, vmascan_fn fn, void *arg)
 	return r;
 }
 
+static int say_nothing(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	return 0;
+}
+
+/* A library does not print: what libbpf would say is in errno, about. */
+static struct procmap_bpf *load(void)
+{
+	libbpf_print_fn_t print = libbpf_set_print(say_nothing);
+	struct procmap_bpf *skel = procmap_bpf__open_and_load();
+	int error = errno;
+
+	libbpf_set_print(print);
+	errno = error;
+	return skel;
+}
+
 int vmascan_run(vmascan_fn fn, void *arg, struct cresset_error *err)
 {
-	struct procmap_bpf *skel = procmap_bpf__open_and_load();
+	struct procmap_bpf *skel = load();
 	int r;
 
 	if (!skel)

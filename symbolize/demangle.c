@@ -2,10 +2,11 @@
 /*
  * demangle - see demangle.h.
  *
- * libiberty hands its text out piece by piece to a callback; it limits its own recursion, but not its
- * output. The only way to stop it is to jump out of the callback. For C++ that is clean: this entry
- * point of libiberty keeps all its state on the stack so that it can be used from signal handlers.
- * Rust's may leave one small buffer behind, if the limit is hit just within a punycode identifier.
+ * libiberty hands its text out piece by piece to a callback; it limits its own recursion, but not
+ * its output. The only way to stop it is to jump out of the callback. For C++ that is clean: this
+ * entry point of libiberty keeps all its state on the stack so that it can be used from signal
+ * handlers. Rust's may leave one small buffer behind, if the limit is hit just within a punycode
+ * identifier.
  */
 #include "demangle.h"
 

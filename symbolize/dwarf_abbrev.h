@@ -2,11 +2,11 @@
 /*
  * dwarf_abbrev - abbreviation tables, compiled for one purpose: going over DIEs fast.
  *
- * Nearly all DIEs (types, variables, parameters) are only in the way of the few that own code. So an
- * abbreviation becomes a short program of steps: skip so many bytes, skip a value of variable length,
- * take this value into that slot. Runs of values of fixed size are one step, and most DIEs are skipped
- * by a single addition. Who needs other attributes of a single DIE (names) reads its specification
- * again from the section, from `specs` on.
+ * Nearly all DIEs (types, variables, parameters) are only in the way of the few that own code. So
+ * an abbreviation becomes a short program of steps: skip so many bytes, skip a value of variable
+ * length, take this value into that slot. Runs of values of fixed size are one step, and most DIEs
+ * are skipped by a single addition. Who needs other attributes of a single DIE (names) reads its
+ * specification again from the section, from `specs` on.
  */
 #ifndef SYMBOLIZE_DWARF_ABBREV_H
 #define SYMBOLIZE_DWARF_ABBREV_H
@@ -38,8 +38,8 @@ struct dwarf_step {
 };
 
 enum dwarf_role {
-	ROLE_OTHER = 0,  /* may have code somewhere below */
-	ROLE_LEAF,       /* has no code below: its children can be jumped over */
+	ROLE_OTHER = 0, /* may have code somewhere below */
+	ROLE_LEAF,	/* has no code below: its children can be jumped over */
 	ROLE_SUBPROGRAM,
 	ROLE_INLINED,
 };
@@ -58,8 +58,8 @@ struct dwarf_abbrevs {
 	struct vec abbrevs;   /* struct dwarf_abbrev, ascending codes */
 	struct vec steps;     /* struct dwarf_step */
 	struct vec implicits; /* int64_t */
-	uint64_t size;        /* bytes of the table in the section */
-	bool damaged;         /* the rest could not be read */
+	uint64_t size;	      /* bytes of the table in the section */
+	bool damaged;	      /* the rest could not be read */
 };
 
 /* Reads the table that starts at `at` of the section's contents. -ENOMEM. */

@@ -2,10 +2,10 @@
 /*
  * dwarf_code - see dwarf_code.h.
  *
- * The walk keeps one number for each open DIE: the scope that DIEs below it are in. Depth is limited,
- * siblings are only jumped to forwards, and a DIE takes at least a byte, so the walk ends. Scopes are
- * numbered in the order of the file, so a child has a higher number than its parent, and the number
- * can be the priority where their ranges overlap.
+ * The walk keeps one number for each open DIE: the scope that DIEs below it are in. Depth is
+ * limited, siblings are only jumped to forwards, and a DIE takes at least a byte, so the walk ends.
+ * Scopes are numbered in the order of the file, so a child has a higher number than its parent, and
+ * the number can be the priority where their ranges overlap.
  */
 #include "dwarf_code.h"
 
@@ -33,8 +33,10 @@ struct walk {
 
 static void run_steps(struct walk *w, const struct dwarf_abbrev *ab)
 {
-	const struct dwarf_step *s = vec_at(&w->abbrevs->steps, ab->first_step);
+	const struct dwarf_step *s = w->abbrevs->steps.data;
 
+	if (ab->n_steps)
+		s += ab->first_step;
 	for (size_t i = 0; i < ab->n_steps; i++, s++) {
 		if (s->kind == STEP_SKIP) {
 			reader_skip(&w->r, s->n);
@@ -43,8 +45,8 @@ static void run_steps(struct walk *w, const struct dwarf_abbrev *ab)
 		} else {
 			const int64_t *implicits = w->abbrevs->implicits.data;
 
-			dwarf_form_read(&w->r, s->form, &w->u->enc,
-					s->n ? implicits[s->n - 1] : 0, &w->slots[s->slot]);
+			dwarf_form_read(&w->r, s->form, &w->u->enc, s->n ? implicits[s->n - 1] : 0,
+					&w->slots[s->slot]);
 		}
 	}
 }
@@ -73,7 +75,8 @@ static uint64_t scope_die(const struct walk *w, uint64_t self, bool inlined)
 }
 
 /* A function or an inlined call at the offset `self`. Gives the scope for what is below it. */
-static int add_scope(struct walk *w, uint64_t self, bool inlined, uint32_t parent, uint32_t *ret_scope)
+static int add_scope(struct walk *w, uint64_t self, bool inlined, uint32_t parent,
+		     uint32_t *ret_scope)
 {
 	const struct dwarf_extent extent = {.low = w->slots[SLOT_LOW],
 					    .high = w->slots[SLOT_HIGH],
@@ -106,7 +109,8 @@ static int add_scope(struct walk *w, uint64_t self, bool inlined, uint32_t paren
 	return 0;
 }
 
-/* Behind the children of the DIE just read, if it says where that is and they are of no interest. */
+/* Behind the children of the DIE just read, if it says where that is and they are of no interest.
+ */
 static bool jump(struct walk *w, const struct dwarf_abbrev *ab)
 {
 	const struct dwarf_value *v = &w->slots[SLOT_SIBLING];
@@ -217,6 +221,7 @@ static int read_code(struct walk *w)
 	trim(&out->scopes);
 	trim(&out->map.starts);
 	trim(&out->map.ids);
+	trim(&out->lines.addresses);
 	trim(&out->lines.rows);
 	trim(&out->lines.files);
 	return 0;

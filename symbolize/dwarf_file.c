@@ -337,25 +337,28 @@ static int find_by_table(struct dwarf_file *f, const struct dwarf_unit *u, uint6
 	if (r < 0)
 		return r;
 	ab = dwarf_abbrevs_find(abbrevs, code);
-	if (!ab || !elf_view_need(&f->sections[SECTION_ABBREV], 0, f->sections[SECTION_ABBREV].size))
+	if (!ab ||
+	    !elf_view_need(&f->sections[SECTION_ABBREV], 0, f->sections[SECTION_ABBREV].size))
 		return -EBADMSG;
 	*ret_specs = ab->specs;
 	*ret_tag = ab->tag;
 	return 0;
 }
 
-/* For roots: their abbreviation is one of the first, and most tables are never needed as a whole. */
+/* For roots: their abbreviation is one of the first, and most tables are never needed as a whole.
+ */
 static int find_by_scan(struct dwarf_file *f, const struct dwarf_unit *u, uint64_t code,
 			uint64_t *ret_specs, uint16_t *ret_tag)
 {
 	struct elf_view *v = &f->sections[SECTION_ABBREV];
-	struct dwarf_reader r = {.p = v->data, .end = v->data + v->size};
+	struct dwarf_reader r;
 	struct dwarf_spec spec;
 	const uint8_t *start;
 	uint64_t c;
 
-	if (!elf_view_need(v, 0, v->size))
+	if (!v->size || !elf_view_need(v, 0, v->size))
 		return -EBADMSG;
+	r = (struct dwarf_reader){.p = v->data, .end = v->data + v->size};
 	reader_skip(&r, u->abbrev);
 	start = r.p;
 	while ((c = reader_uleb(&r)) && c != code) {
@@ -386,10 +389,9 @@ static uint64_t offset_or(const struct dwarf_value *v, uint64_t otherwise)
 int dwarf_unit_root(struct dwarf_file *f, struct dwarf_unit *u)
 {
 	static const uint16_t wanted[] = {
-		DW_AT_low_pc,           DW_AT_high_pc,       DW_AT_ranges,
-		DW_AT_stmt_list,        DW_AT_comp_dir,      DW_AT_str_offsets_base,
-		DW_AT_addr_base,        DW_AT_rnglists_base, DW_AT_dwo_name,
-		DW_AT_GNU_dwo_name,     DW_AT_GNU_addr_base,
+		DW_AT_low_pc,	DW_AT_high_pc,		DW_AT_ranges,	     DW_AT_stmt_list,
+		DW_AT_comp_dir, DW_AT_str_offsets_base, DW_AT_addr_base,     DW_AT_rnglists_base,
+		DW_AT_dwo_name, DW_AT_GNU_dwo_name,	DW_AT_GNU_addr_base,
 	};
 	enum { N = sizeof(wanted) / sizeof(wanted[0]) };
 	struct dwarf_value v[N];

@@ -2,10 +2,10 @@
 /*
  * dwarf_file - the debug sections of one ELF file, its units, and single DIEs of them.
  *
- * A binary's DWARF is one file, or two when dwz moved what several binaries share to a supplementary
- * one. References go from the first to the second, never back; so both are the same struct, and a
- * DIE is named by {file, offset}. Units are found by their headers alone when the file is opened;
- * what stands in a unit's root DIE is read when it is first needed.
+ * A binary's DWARF is one file, or two when dwz moved what several binaries share to a
+ * supplementary one. References go from the first to the second, never back; so both are the same
+ * struct, and a DIE is named by {file, offset}. Units are found by their headers alone when the
+ * file is opened; what stands in a unit's root DIE is read when it is first needed.
  *
  * Pointers into sections last until dwarf_file_drop(); nobody keeps them across a lookup.
  */
@@ -39,7 +39,7 @@ struct dwarf_unit {
 	uint64_t end;
 	uint64_t abbrev;
 	uint8_t header; /* its bytes */
-	uint8_t type;   /* DW_UT_* */
+	uint8_t type;	/* DW_UT_* */
 	struct dwarf_encoding enc;
 	bool unusable; /* the header; nothing below is read */
 	bool counted;  /* as damaged, by the owner of the file */
@@ -53,7 +53,7 @@ struct dwarf_unit {
 	uint64_t addr_base;
 	uint64_t rnglists_base;
 	struct dwarf_value low, high, ranges; /* as they stand in the root */
-	struct dwarf_code *code;              /* NULL: not read yet */
+	struct dwarf_code *code;	      /* NULL: not read yet */
 };
 
 struct dwarf_file {
@@ -64,7 +64,7 @@ struct dwarf_file {
 	struct vec abbrevs; /* struct dwarf_abbrev_table * */
 	struct hash abbrev_index;
 	struct strtab *strings; /* shared by both files */
-	uint64_t *budget;       /* bytes of shared things that may still be parsed; shared too */
+	uint64_t *budget;	/* bytes of shared things that may still be parsed; shared too */
 	bool damaged;
 };
 

@@ -13,20 +13,20 @@ struct dwarf_encoding {
 };
 
 enum dwarf_kind {
-	DWARF_NONE = 0,  /* absent, or of no interest (blocks, signatures) */
-	DWARF_CONST,     /* u */
-	DWARF_ADDRESS,   /* u */
-	DWARF_ADDRX,     /* u: index in .debug_addr */
-	DWARF_OFFSET,    /* u: into some other section */
-	DWARF_RNGLISTX,  /* u: index */
-	DWARF_REF_UNIT,  /* u: from the unit's start */
-	DWARF_REF,       /* u: into .debug_info */
-	DWARF_REF_SUP,   /* u: into the supplementary file's .debug_info */
-	DWARF_STRING,    /* text, u: its length */
-	DWARF_STRP,      /* u: into .debug_str */
+	DWARF_NONE = 0,	 /* absent, or of no interest (blocks, signatures) */
+	DWARF_CONST,	 /* u */
+	DWARF_ADDRESS,	 /* u */
+	DWARF_ADDRX,	 /* u: index in .debug_addr */
+	DWARF_OFFSET,	 /* u: into some other section */
+	DWARF_RNGLISTX,	 /* u: index */
+	DWARF_REF_UNIT,	 /* u: from the unit's start */
+	DWARF_REF,	 /* u: into .debug_info */
+	DWARF_REF_SUP,	 /* u: into the supplementary file's .debug_info */
+	DWARF_STRING,	 /* text, u: its length */
+	DWARF_STRP,	 /* u: into .debug_str */
 	DWARF_LINE_STRP, /* u: into .debug_line_str */
-	DWARF_STRP_SUP,  /* u: into the supplementary file's .debug_str */
-	DWARF_STRX,      /* u: index in .debug_str_offsets */
+	DWARF_STRP_SUP,	 /* u: into the supplementary file's .debug_str */
+	DWARF_STRX,	 /* u: index in .debug_str_offsets */
 };
 
 struct dwarf_value {

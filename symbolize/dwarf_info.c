@@ -2,8 +2,8 @@
 /*
  * dwarf_info - see dwarf_info.h. Which unit has an address, and the frames of one address.
  *
- * Opening reads unit headers and root DIEs. A unit with code is read whole at the first address in it
- * and kept; the bytes it was made from are dropped once RESIDENT_MAX of them have come together.
+ * Opening reads unit headers and root DIEs. A unit with code is read whole at the first address in
+ * it and kept; the bytes it was made from are dropped once RESIDENT_MAX of them have come together.
  */
 #include "dwarf_info.h"
 
@@ -65,7 +65,11 @@ static int add_unit(struct dwarf_info *d, struct dwarf_unit *u, uint32_t id, str
 	return 0;
 }
 
-/* Which unit owns which addresses; of two that say they do (folded functions) the later one. */
+/*
+ * Which unit owns which addresses. Of units that say they own the same it is the first one: linkers
+ * keep the first copy of a function that several files have, and leave the debug information of the
+ * others pointing at it.
+ */
 static int map_units(struct dwarf_info *d)
 {
 	struct vec v;
@@ -74,6 +78,8 @@ static int map_units(struct dwarf_info *d)
 	vec_init(&v, sizeof(struct interval));
 	for (size_t i = 0; i < d->main.units.n && r == 0; i++)
 		r = add_unit(d, vec_at(&d->main.units, i), (uint32_t)i + 1, &v);
+	for (size_t i = 0; i < v.n; i++)
+		((struct interval *)vec_at(&v, i))->priority ^= UINT32_MAX;
 	if (r == 0)
 		r = interval_map_build(&d->units, &v);
 	vec_release(&v);
@@ -151,6 +157,15 @@ void dwarf_info_free(struct dwarf_info *d)
 	free(d);
 }
 
+/* Only where nobody holds a pointer into a section. */
+static void limit_resident(struct dwarf_info *d)
+{
+	if (dwarf_file_resident(&d->main) + dwarf_file_resident(&d->sup) <= RESIDENT_MAX)
+		return;
+	dwarf_file_drop(&d->main);
+	dwarf_file_drop(&d->sup);
+}
+
 static struct dwarf_unit *find_unit(struct dwarf_info *d, uint64_t address)
 {
 	uint32_t id = interval_map_find(&d->units, address);
@@ -158,10 +173,7 @@ static struct dwarf_unit *find_unit(struct dwarf_info *d, uint64_t address)
 
 	if (!u || u->code)
 		return u;
-	if (dwarf_file_resident(&d->main) + dwarf_file_resident(&d->sup) > RESIDENT_MAX) {
-		dwarf_file_drop(&d->main);
-		dwarf_file_drop(&d->sup);
-	}
+	limit_resident(d);
 	if (dwarf_code_read(&d->main, u, &d->code, &u->code) < 0)
 		return NULL;
 	d->stats.units_read++;
@@ -176,12 +188,14 @@ static void name_frame(struct dwarf_info *d, struct dwarf_scope *s, struct symbo
 {
 	const struct dwarf_function *fn;
 
-	if (!s->function && dwarf_names_find(&d->names, &d->main, s->die, &s->function) < 0)
-		return;
+	if (!s->function) {
+		limit_resident(d);
+		if (dwarf_names_find(&d->names, &d->main, s->die, &s->function) < 0)
+			return;
+	}
 	fn = dwarf_names_get(&d->names, s->function);
 	frame->start_line = fn->start_line;
-	if (fn->name)
-		frame->name = strtab_get(&d->strings, fn->name);
+	frame->name = fn->name;
 }
 
 size_t dwarf_info_lookup(struct dwarf_info *d, uint64_t address, struct symbol_frame *frames,
@@ -229,9 +243,8 @@ size_t dwarf_info_bytes(const struct dwarf_info *d)
 {
 	return sizeof(*d) + dwarf_file_bytes(&d->main) + dwarf_file_bytes(&d->sup) +
 	       d->strings.text.total + d->strings.entries.capacity * d->strings.entries.element +
-	       d->strings.index.capacity * sizeof(struct hash_slot) +
-	       dwarf_names_bytes(&d->names) + interval_map_bytes(&d->code) +
-	       interval_map_bytes(&d->units) + d->code_bytes;
+	       d->strings.index.capacity * sizeof(struct hash_slot) + dwarf_names_bytes(&d->names) +
+	       interval_map_bytes(&d->code) + interval_map_bytes(&d->units) + d->code_bytes;
 }
 
 void dwarf_info_get_stats(const struct dwarf_info *d, struct symbol_index_stats *ret)

@@ -5,15 +5,16 @@
  * Our own reader rather than libdw's: libdw is asked address by address and walks the DIEs for each
  * (README.md has the figures). The parts, each a file:
  *
- *     dwarf_reader.h   a bounded cursor             dwarf_abbrev.c  abbreviations, compiled for skipping
- *     dwarf_form.c     attribute values             dwarf_file.c    sections, units, DIEs, strings
- *     dwarf_range.c    address ranges               dwarf_code.c    one unit's scopes: who owns which code
- *     dwarf_line.c     line programs                dwarf_name.c    names of functions
+ *     dwarf_reader.h   a bounded cursor             dwarf_abbrev.c  abbreviations, compiled for
+ * skipping dwarf_form.c     attribute values             dwarf_file.c    sections, units, DIEs,
+ * strings dwarf_range.c    address ranges               dwarf_code.c    one unit's scopes: who owns
+ * which code dwarf_line.c     line programs                dwarf_name.c    names of functions
  *     dwarf_info.c     which unit has an address; putting frames together
  *
- * Bounds: all offsets are checked where they are used; work that several places of a file can ask for
- * again (range lists, line programs, abbreviations) is paid from a budget in proportion to the file,
- * so a small hostile file cannot ask for hours. What is damaged is skipped, counted, and the rest used.
+ * Bounds: all offsets are checked where they are used; work that several places of a file can ask
+ * for again (range lists, line programs, abbreviations) is paid from a budget in proportion to the
+ * file, so a small hostile file cannot ask for hours. What is damaged is skipped, counted, and the
+ * rest used.
  */
 #ifndef SYMBOLIZE_DWARF_INFO_H
 #define SYMBOLIZE_DWARF_INFO_H
@@ -23,12 +24,13 @@
 
 struct dwarf_info;
 
-/* sup may be NULL. Keeps references to both. -ENODATA, -EBADMSG, -ENOTSUP (relocatable), -ENOMEM. */
+/* sup may be NULL. Keeps references to both. -ENODATA, -EBADMSG, -ENOTSUP (relocatable), -ENOMEM.
+ */
 int dwarf_info_new(struct elf_image *e, struct elf_image *sup, struct dwarf_info **ret);
 void dwarf_info_free(struct dwarf_info *d);
 /*
- * As symbol_index_lookup(), but the name of the last frame may be NULL, when only the line is known.
- * Out of memory counts as not known.
+ * As symbol_index_lookup(), but the name of the last frame may be NULL, when only the line is
+ * known. Out of memory counts as not known.
  */
 size_t dwarf_info_lookup(struct dwarf_info *d, uint64_t address, struct symbol_frame *frames,
 			 size_t max);

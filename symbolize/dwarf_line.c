@@ -2,9 +2,9 @@
 /*
  * dwarf_line - see dwarf_line.h. Format: DWARF 5, 6.2.4 and 6.2.5; versions 2 to 5.
  *
- * Invariants: within a sequence addresses ascend (rows that do not are dropped); two rows never have
- * the same address (the later one is what debuggers show); a sequence that does not start in code is
- * a leftover of the linker and is dropped.
+ * Invariants: within a sequence addresses ascend (rows that do not are dropped); two rows never
+ * have the same address (the later one is what debuggers show); a sequence that does not start in
+ * code is a leftover of the linker and is dropped.
  */
 #include "dwarf_line.h"
 
@@ -23,9 +23,8 @@ struct dwarf_sequence {
 struct dwarf_path {
 	uint64_t name; /* offset, index */
 	uint32_t dir;
-	uint32_t path; /* string id, once composed */
-	uint8_t kind;  /* enum dwarf_kind; DWARF_STRING: name is an offset in .debug_line */
-	bool composed;
+	uint8_t kind;	  /* enum dwarf_kind; DWARF_STRING: name is an offset in .debug_line */
+	const char *path; /* NULL: not composed yet */
 };
 
 struct program {
@@ -44,10 +43,10 @@ struct program {
 	uint64_t file;
 	uint64_t line;
 	uint64_t column;
-	uint64_t start;   /* address of the sequence's first row */
+	uint64_t start;	  /* address of the sequence's first row */
 	size_t first_row; /* of this sequence */
-	bool started;     /* the sequence has its first address */
-	bool leftover;    /* the sequence is not in code */
+	bool started;	  /* the sequence has its first address */
+	bool leftover;	  /* the sequence is not in code */
 	bool oom;
 };
 
@@ -59,13 +58,34 @@ static void start_sequence(struct program *p)
 	p->column = 0;
 	p->started = false;
 	p->leftover = false;
-	p->l->rows.n = p->first_row;
+	p->l->rows.n = p->l->addresses.n = p->first_row;
+}
+
+static void add_row(struct program *p, uint32_t at, const struct dwarf_row *row)
+{
+	size_t n = p->l->rows.n;
+
+	if (n > p->first_row) {
+		struct dwarf_row *last = vec_at(&p->l->rows, n - 1);
+		uint32_t last_at = *(uint32_t *)vec_at(&p->l->addresses, n - 1);
+
+		if (at < last_at)
+			return;
+		if (at == last_at) {
+			*last = *row;
+			return;
+		}
+		if (row->line == last->line && row->file == last->file &&
+		    row->column == last->column)
+			return;
+	}
+	if (!vec_push(&p->l->rows, row, 1) || !vec_push(&p->l->addresses, &at, 1))
+		p->oom = true;
 }
 
 static void emit_row(struct program *p)
 {
-	struct dwarf_row *last, row;
-	size_t n = p->l->rows.n;
+	struct dwarf_row row;
 	uint64_t at = p->address - p->l->base;
 
 	if (!p->started) {
@@ -78,25 +98,12 @@ static void emit_row(struct program *p)
 		return;
 	}
 	row = (struct dwarf_row){
-		.address = (uint32_t)at,
 		.line = p->line <= UINT32_MAX ? (uint32_t)p->line : 0,
 		/* One past what fits names no file. */
 		.file = p->file <= UINT16_MAX ? (uint16_t)p->file : UINT16_MAX,
 		.column = p->column <= UINT16_MAX ? (uint16_t)p->column : 0,
 	};
-	if (n > p->first_row) {
-		last = vec_at(&p->l->rows, n - 1);
-		if (row.address < last->address)
-			return;
-		if (row.address == last->address) {
-			*last = row;
-			return;
-		}
-		if (row.line == last->line && row.file == last->file && row.column == last->column)
-			return;
-	}
-	if (!vec_push(&p->l->rows, &row, 1))
-		p->oom = true;
+	add_row(p, (uint32_t)at, &row);
 }
 
 static void end_sequence(struct program *p)
@@ -171,8 +178,8 @@ static void standard(struct program *p, uint8_t opcode)
 		p->column = reader_uleb(&p->r);
 		break;
 	case DW_LNS_const_add_pc:
-		p->address += (uint64_t)((255 - p->opcode_base) / p->line_range) *
-			      p->min_instruction;
+		p->address +=
+			(uint64_t)((255 - p->opcode_base) / p->line_range) * p->min_instruction;
 		break;
 	case DW_LNS_fixed_advance_pc:
 		p->address += reader_u16(&p->r);
@@ -206,7 +213,7 @@ static void run(struct program *p, const uint8_t *section)
 			standard(p, opcode);
 		}
 	}
-	p->l->rows.n = p->first_row; /* rows of a sequence without an end */
+	start_sequence(p); /* drops the rows of one without an end */
 }
 
 struct format {
@@ -238,8 +245,7 @@ static void read_entries(struct program *p, const uint8_t *section,
 			struct dwarf_value v;
 
 			dwarf_form_read(r, (unsigned int)(formats[i].form & 0xffff), enc, 0, &v);
-			if (formats[i].content == DW_LNCT_directory_index &&
-			    v.kind == DWARF_CONST)
+			if (formats[i].content == DW_LNCT_directory_index && v.kind == DWARF_CONST)
 				path.dir = (uint32_t)v.u;
 			if (formats[i].content != DW_LNCT_path)
 				continue;
@@ -308,7 +314,7 @@ static void read_header(struct program *p, const uint8_t *section, const struct 
 	p->min_instruction = reader_u8(r);
 	if (enc.version >= 4)
 		reader_u8(r); /* operations per instruction: 1 but for VLIW */
-	reader_u8(r); /* default_is_stmt */
+	reader_u8(r);	      /* default_is_stmt */
 	p->line_base = (int8_t)reader_u8(r);
 	p->line_range = reader_u8(r);
 	p->opcode_base = reader_u8(r);
@@ -367,6 +373,7 @@ int dwarf_lines_init(struct dwarf_lines *l, struct dwarf_file *f, const struct d
 	memset(l, 0, sizeof(*l));
 	l->base = code->base;
 	l->comp_dir = u->comp_dir;
+	vec_init(&l->addresses, sizeof(uint32_t));
 	vec_init(&l->rows, sizeof(struct dwarf_row));
 	vec_init(&l->sequences, sizeof(struct dwarf_sequence));
 	vec_init(&l->dirs, sizeof(struct dwarf_path));
@@ -388,6 +395,7 @@ int dwarf_lines_init(struct dwarf_lines *l, struct dwarf_file *f, const struct d
 
 void dwarf_lines_release(struct dwarf_lines *l)
 {
+	vec_release(&l->addresses);
 	vec_release(&l->rows);
 	vec_release(&l->sequences);
 	vec_release(&l->dirs);
@@ -396,14 +404,15 @@ void dwarf_lines_release(struct dwarf_lines *l)
 
 size_t dwarf_lines_bytes(const struct dwarf_lines *l)
 {
-	return l->rows.capacity * l->rows.element + l->sequences.capacity * l->sequences.element +
-	       l->dirs.capacity * l->dirs.element + l->files.capacity * l->files.element;
+	return l->addresses.capacity * l->addresses.element + l->rows.capacity * l->rows.element +
+	       l->sequences.capacity * l->sequences.element + l->dirs.capacity * l->dirs.element +
+	       l->files.capacity * l->files.element;
 }
 
 const struct dwarf_row *dwarf_lines_find(const struct dwarf_lines *l, uint64_t address)
 {
 	const struct dwarf_sequence *s = l->sequences.data;
-	const struct dwarf_row *rows = l->rows.data;
+	const uint32_t *addresses = l->addresses.data;
 	size_t low = 0, high = l->sequences.n;
 	uint64_t at = address - l->base;
 
@@ -425,16 +434,16 @@ const struct dwarf_row *dwarf_lines_find(const struct dwarf_lines *l, uint64_t a
 	while (high - low > 1) {
 		size_t middle = low + (high - low) / 2;
 
-		if (rows[middle].address <= at)
+		if (addresses[middle] <= at)
 			low = middle;
 		else
 			high = middle;
 	}
-	return &rows[low];
+	return vec_at(&l->rows, low);
 }
 
-static int path_name(struct dwarf_file *f, const struct dwarf_unit *u, const struct dwarf_path *path,
-		     uint32_t *ret_id)
+static int path_name(struct dwarf_file *f, const struct dwarf_unit *u,
+		     const struct dwarf_path *path, uint32_t *ret_id)
 {
 	struct dwarf_value v = {.kind = (enum dwarf_kind)path->kind, .u = path->name};
 	size_t len;
@@ -486,7 +495,8 @@ static int compose(struct dwarf_lines *l, struct dwarf_file *f, const struct dwa
 		r = join(f->strings, l->comp_dir, dir, &dir);
 	if (r == 0 && name)
 		r = join(f->strings, dir, name, &name);
-	file->path = r == 0 ? name : 0;
+	if (r != -ENOMEM)
+		file->path = r == 0 ? strtab_get(f->strings, name) : "";
 	return r;
 }
 
@@ -498,7 +508,7 @@ const char *dwarf_lines_path(struct dwarf_lines *l, struct dwarf_file *f,
 	if (file >= l->files.n || file >= UINT16_MAX)
 		return "";
 	path = vec_at(&l->files, file);
-	if (!path->composed)
-		path->composed = compose(l, f, u, path) != -ENOMEM;
-	return strtab_get(f->strings, path->path);
+	if (!path->path && compose(l, f, u, path) < 0 && !path->path)
+		return "";
+	return path->path;
 }

@@ -2,7 +2,8 @@
 /*
  * dwarf_line - the line table of one unit: from an address to file, line and column.
  *
- * Kept in 12 bytes a row, and only rows where something changes. Sequences (stretches of code that
+ * Kept in 12 bytes a row, and only rows where something changes; addresses apart, so that a
+ * search goes through little memory. Sequences (stretches of code that
  * the linker kept together) are sorted; files are named only when somebody asks.
  */
 #ifndef SYMBOLIZE_DWARF_LINE_H
@@ -12,7 +13,6 @@
 #include "intervals.h"
 
 struct dwarf_row {
-	uint32_t address; /* from the base on */
 	uint32_t line;
 	uint16_t file;
 	uint16_t column;
@@ -20,9 +20,10 @@ struct dwarf_row {
 
 struct dwarf_lines {
 	uint64_t base;
-	uint32_t comp_dir;    /* string id */
+	uint32_t comp_dir; /* string id */
 	uint8_t version;
-	struct vec rows;      /* struct dwarf_row, sequence by sequence */
+	struct vec addresses; /* uint32_t, from the base on; of the rows, sequence by sequence */
+	struct vec rows;      /* struct dwarf_row */
 	struct vec sequences; /* struct dwarf_sequence, ascending */
 	struct vec dirs;      /* struct dwarf_path */
 	struct vec files;     /* struct dwarf_path */

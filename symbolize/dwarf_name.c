@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * dwarf_name - see dwarf_name.h. DW_AT_abstract_origin and DW_AT_specification: DWARF 5, 3.3.8.2 and
- * 2.13.2. A chain is followed MAX_HOPS far, so one that bites its own tail ends too.
+ * dwarf_name - see dwarf_name.h. DW_AT_abstract_origin and DW_AT_specification: DWARF 5, 3.3.8.2
+ * and 2.13.2. A chain is followed MAX_HOPS far, so one that bites its own tail ends too.
  */
 #include "dwarf_name.h"
 
@@ -55,13 +55,18 @@ static bool follow(struct dwarf_file **f, const struct dwarf_unit *u, const stru
 	}
 }
 
+struct found {
+	uint32_t linkage; /* string ids */
+	uint32_t plain;
+	uint32_t start_line;
+};
+
 /* Takes from one DIE what is not known yet; *more: it may stand at *f, *at. */
-static int take(struct dwarf_file **f, uint64_t *at, struct dwarf_function *fn, uint32_t *plain,
-		bool *more)
+static int take(struct dwarf_file **f, uint64_t *at, struct found *fn, bool *more)
 {
-	static const uint16_t wanted[] = {DW_AT_linkage_name,    DW_AT_MIPS_linkage_name,
-					  DW_AT_name,            DW_AT_decl_line,
-					  DW_AT_abstract_origin, DW_AT_specification};
+	static const uint16_t wanted[] = {
+		DW_AT_linkage_name, DW_AT_MIPS_linkage_name, DW_AT_name,
+		DW_AT_decl_line,    DW_AT_abstract_origin,   DW_AT_specification};
 	struct dwarf_unit *u = dwarf_file_unit(*f, *at);
 	struct dwarf_value v[6];
 	uint16_t tag;
@@ -75,10 +80,10 @@ static int take(struct dwarf_file **f, uint64_t *at, struct dwarf_function *fn, 
 		r = dwarf_unit_die(*f, u, *at, wanted, 6, v, &tag);
 	if (r < 0)
 		return r;
-	if (!fn->name)
-		r = dwarf_unit_string(*f, u, &v[v[0].kind != DWARF_NONE ? 0 : 1], &fn->name);
-	if (r == 0 && !fn->name && !*plain)
-		r = dwarf_unit_string(*f, u, &v[2], plain);
+	if (!fn->linkage)
+		r = dwarf_unit_string(*f, u, &v[v[0].kind != DWARF_NONE ? 0 : 1], &fn->linkage);
+	if (r == 0 && !fn->linkage && !fn->plain)
+		r = dwarf_unit_string(*f, u, &v[2], &fn->plain);
 	if (!fn->start_line && v[3].kind == DWARF_CONST && v[3].u <= UINT32_MAX)
 		fn->start_line = (uint32_t)v[3].u;
 	*more = follow(f, u, &v[v[4].kind != DWARF_NONE ? 4 : 5], at);
@@ -87,20 +92,23 @@ static int take(struct dwarf_file **f, uint64_t *at, struct dwarf_function *fn, 
 
 static int look_up(struct dwarf_file *f, struct dwarf_function *fn)
 {
+	const struct strtab *strings = f->strings;
 	uint64_t at = fn->die & ~DWARF_IN_SUP;
-	uint32_t plain = 0;
+	struct found found = {.linkage = 0};
+	uint32_t name;
 	bool more = true;
 	int r = 0;
 
 	if (fn->die & DWARF_IN_SUP)
 		f = f->sup;
 	for (int i = 0; i < MAX_HOPS && f && more && r == 0; i++) {
-		r = take(&f, &at, fn, &plain, &more);
-		if (fn->name && fn->start_line)
+		r = take(&f, &at, &found, &more);
+		if (found.linkage && found.start_line)
 			break;
 	}
-	if (!fn->name)
-		fn->name = plain;
+	name = found.linkage ? found.linkage : found.plain;
+	fn->name = name ? strtab_get(strings, name) : NULL;
+	fn->start_line = found.start_line;
 	return r == -ENOMEM ? r : 0;
 }
 

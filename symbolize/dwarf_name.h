@@ -14,8 +14,8 @@
 #include "dwarf_file.h"
 
 struct dwarf_function {
-	uint64_t die;        /* as in struct dwarf_scope */
-	uint32_t name;       /* string id: the linker's name, else the plain one; 0: none */
+	uint64_t die;	     /* as in struct dwarf_scope */
+	const char *name;    /* the linker's name, else the plain one; NULL: none */
 	uint32_t start_line; /* DW_AT_decl_line, 0: not known */
 };
 

@@ -142,8 +142,8 @@ static int read_list(struct list *l, const struct dwarf_value *v)
 	if (v->kind == DWARF_RNGLISTX) {
 		uint64_t entry = l->u->rnglists_base + v->u * l->u->enc.offset_size;
 
-		if (v->u > UINT32_MAX || !dwarf_file_word(l->f, SECTION_RNGLISTS, entry,
-							  l->u->enc.offset_size, &at))
+		if (v->u > UINT32_MAX ||
+		    !dwarf_file_word(l->f, SECTION_RNGLISTS, entry, l->u->enc.offset_size, &at))
 			return -EBADMSG;
 		at += l->u->rnglists_base;
 	}
@@ -154,12 +154,8 @@ int dwarf_ranges_add(struct dwarf_file *f, const struct dwarf_unit *u,
 		     const struct dwarf_extent *extent, const struct interval_map *code,
 		     uint32_t id, struct vec *intervals)
 {
-	struct list l = {.f = f,
-			 .u = u,
-			 .code = code,
-			 .intervals = intervals,
-			 .id = id,
-			 .base = u->low_pc};
+	struct list l = {
+		.f = f, .u = u, .code = code, .intervals = intervals, .id = id, .base = u->low_pc};
 	uint64_t low, high;
 
 	if (extent->ranges.kind == DWARF_OFFSET || extent->ranges.kind == DWARF_CONST ||

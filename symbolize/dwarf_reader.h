@@ -2,8 +2,9 @@
 /*
  * dwarf_reader - a cursor over hostile bytes.
  *
- * Reading past the end gives zeros, sets `bad` and leaves the cursor at the end, so a parser can read
- * on and look once; every loop over a reader must stop when it is bad or at its end. Little-endian.
+ * Reading past the end gives zeros, sets `bad` and leaves the cursor at the end, so a parser can
+ * read on and look once; every loop over a reader must stop when it is bad or at its end.
+ * Little-endian.
  */
 #ifndef SYMBOLIZE_DWARF_READER_H
 #define SYMBOLIZE_DWARF_READER_H

@@ -2,8 +2,8 @@
 /*
  * elf_image - see elf_image.h. Opening, headers, notes and links; contents are in elf_view.c.
  *
- * libelf is used for what it is good at, the header tables with their extended numbering, and let go
- * again: everything it says is copied to tables of our own, so no later call depends on it.
+ * libelf is used for what it is good at, the header tables with their extended numbering, and let
+ * go again: everything it says is copied to tables of our own, so no later call depends on it.
  * Formats: ELF gABI; notes and .gnu_debuglink: the GDB manual, "Separate Debug Files";
  * .gnu_debugaltlink: DWARF 5, 7.3.6, as dwz writes it.
  */
@@ -171,9 +171,8 @@ static int image_add_segments(struct elf_image *e, Elf *elf)
 
 		if (!gelf_getphdr(elf, (int)i, &ph))
 			continue;
-		r = ph.p_type == PT_NOTE
-			    ? image_read_notes(e, ph.p_offset, ph.p_filesz, ph.p_align)
-			    : 0;
+		r = ph.p_type == PT_NOTE ? image_read_notes(e, ph.p_offset, ph.p_filesz, ph.p_align)
+					 : 0;
 		if (r < 0)
 			return r;
 		if (ph.p_type != PT_LOAD)

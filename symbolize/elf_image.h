@@ -2,11 +2,11 @@
 /*
  * elf_image - one ELF file, opened to be read piece by piece.
  *
- * The file is hostile and may be cut off while we read it. So it is never mapped (no SIGBUS): libelf
- * reads the headers once, they are checked and copied, and contents come by pread() into memory of
- * our own. What is reached through an elf_view is read in pages when it is first needed, so a file
- * with a gigabyte of debug information costs what is looked at; the pages can be dropped again.
- * Little-endian files only (x86-64, aarch64, and their 32-bit kin).
+ * The file is hostile and may be cut off while we read it. So it is never mapped (no SIGBUS):
+ * libelf reads the headers once, they are checked and copied, and contents come by pread() into
+ * memory of our own. What is reached through an elf_view is read in pages when it is first needed,
+ * so a file with a gigabyte of debug information costs what is looked at; the pages can be dropped
+ * again. Little-endian files only (x86-64, aarch64, and their 32-bit kin).
  *
  * An image is counted: elf_image_free() gives one reference back. An index that still reads from an
  * image keeps its own reference, so the opener may always free its image when it is done with it.
@@ -56,7 +56,7 @@ void elf_image_free(struct elf_image *e);
 /* Lower-case hex of NT_GNU_BUILD_ID, "" if there is none. */
 const char *elf_image_build_id(const struct elf_image *e);
 unsigned int elf_image_machine(const struct elf_image *e); /* EM_* */
-unsigned int elf_image_type(const struct elf_image *e);    /* ET_* */
+unsigned int elf_image_type(const struct elf_image *e);	   /* ET_* */
 bool elf_image_is_64bit(const struct elf_image *e);
 /* There is a .symtab with contents; .debug_info with contents. */
 bool elf_image_has_symtab(const struct elf_image *e);
@@ -94,7 +94,7 @@ struct elf_view {
 	struct elf_image *e; /* NULL: everything is here */
 	uint64_t offset;     /* of data[0] in the file */
 	uint64_t *pages;     /* bit i: page i is here */
-	void *owned;         /* malloc()ed contents (of a compressed section) */
+	void *owned;	     /* malloc()ed contents (of a compressed section) */
 	size_t reserved;     /* bytes of address space, 0: not ours */
 };
 

@@ -3,10 +3,11 @@
  * elf_view - a section's contents, whole or page by page. See elf_image.h.
  *
  * A view of an uncompressed section of a file reserves address space and fills its pages when they
- * are needed: pointers stay simple, and memory is what was looked at. Sections of memory images, and
- * compressed ones, are there whole. Decompression is bounded twice: by MAX_CONTENTS, and by the
+ * are needed: pointers stay simple, and memory is what was looked at. Sections of memory images,
+ * and compressed ones, are there whole. Decompression is bounded twice: by MAX_CONTENTS, and by the
  * ratio that the compression can reach at most, so a lying header cannot make us allocate gigabytes
- * for a small file. Formats: ELF gABI, "Section Compression"; .zdebug_*: "ZLIB" and a big-endian size.
+ * for a small file. Formats: ELF gABI, "Section Compression"; .zdebug_*: "ZLIB" and a big-endian
+ * size.
  */
 #include "elf_image.h"
 

@@ -2,17 +2,17 @@
 /*
  * index - see index.h.
  *
- * While it is filled: a list of symbols. Sealed: two maps, one of the symbols that say how long they
- * are and one of those that do not, and a list of names that the maps refer to. They are kept apart
- * because they deserve different trust: a sized symbol names the outermost function even where DWARF
- * has a name too (as a person sees it in gdb, nm or perf: with .cold or .constprop.0), an unsized one
- * only what nobody else names.
+ * While it is filled: a list of symbols. Sealed: two maps, one of the symbols that say how long
+ * they are and one of those that do not, and a list of names that the maps refer to. They are kept
+ * apart because they deserve different trust: a sized symbol names the outermost function even
+ * where DWARF has a name too (as a person sees it in gdb, nm or perf: with .cold or .constprop.0),
+ * an unsized one only what nobody else names.
  */
 #include "index.h"
 
+#include "codemap.h"
 #include "core/arena.h"
 #include "core/vec.h"
-#include "codemap.h"
 #include "dwarf_info.h"
 #include "intervals.h"
 #include "plt.h"
@@ -155,7 +155,8 @@ static int add_symbol(struct symbol_index *x, const struct table *t, const Elf64
 
 static int add_table(struct symbol_index *x, struct table *t, const struct elf_section *s)
 {
-	size_t n_sections, size, entry = elf_image_is_64bit(t->e) ? sizeof(Elf64_Sym) : sizeof(Elf32_Sym);
+	size_t n_sections, size,
+		entry = elf_image_is_64bit(t->e) ? sizeof(Elf64_Sym) : sizeof(Elf32_Sym);
 	const struct elf_section *sections = elf_image_sections(t->e, &n_sections);
 	uint8_t *symbols = NULL, *strings = NULL;
 	int r;
@@ -257,7 +258,8 @@ int symbol_index_add_dwarf(struct symbol_index *x, struct elf_image *e, struct e
 	return dwarf_info_new(e, sup, &x->dwarf);
 }
 
-/* Which of two names for one place people rather use: < 0: b, > 0: a. Never depends on the order. */
+/* Which of two names for one place people rather use: < 0: b, > 0: a. Never depends on the order.
+ */
 static int prefer(const struct symbol *a, const struct symbol *b)
 {
 	size_t under_a, under_b;
@@ -388,8 +390,7 @@ size_t symbol_index_bytes(const struct symbol_index *x)
 
 void symbol_index_get_stats(const struct symbol_index *x, struct symbol_index_stats *ret)
 {
-	*ret = (struct symbol_index_stats){
-		.symbols = (x->sealed ? x->names.n - 1 : x->symbols.n)};
+	*ret = (struct symbol_index_stats){.symbols = (x->sealed ? x->names.n - 1 : x->symbols.n)};
 	if (x->dwarf)
 		dwarf_info_get_stats(x->dwarf, ret);
 }

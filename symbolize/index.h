@@ -32,18 +32,18 @@ struct symbol_index;
 struct symbol_frame {
 	const char *name;     /* as the linker has it (mangled), or plain; never NULL */
 	const char *filename; /* "" if not known */
-	uint32_t line;        /* 0: not known; column and start_line (of the function) too */
+	uint32_t line;	      /* 0: not known; column and start_line (of the function) too */
 	uint32_t column;
 	uint32_t start_line;
 	bool inlined; /* into the next frame */
 };
 
 struct symbol_index_stats {
-	uint64_t symbols;       /* that own something */
-	uint64_t units;         /* of DWARF with code */
-	uint64_t units_read;    /* because an address was in them */
+	uint64_t symbols;	/* that own something */
+	uint64_t units;		/* of DWARF with code */
+	uint64_t units_read;	/* because an address was in them */
 	uint64_t units_damaged; /* not wholly readable: some names or lines are missing */
-	uint64_t units_split;   /* whose DWARF is in a .dwo file: function names and lines only */
+	uint64_t units_split;	/* whose DWARF is in a .dwo file: function names and lines only */
 };
 
 int symbol_index_new(struct symbol_index **ret);

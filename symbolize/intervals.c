@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct sweep {
 	const struct interval *v;
@@ -26,11 +27,56 @@ static bool before(const struct interval *a, const struct interval *b)
 	return a->start != b->start ? a->start < b->start : a->priority < b->priority;
 }
 
-static int compare(const void *pa, const void *pb)
+/* Two runs that are in order become one. */
+static void merge(const struct interval *a, const struct interval *a_end, const struct interval *b,
+		  const struct interval *b_end, struct interval *to)
 {
-	const struct interval *a = pa, *b = pb;
+	while (a < a_end && b < b_end)
+		*to++ = before(b, a) ? *b++ : *a++;
+	while (a < a_end)
+		*to++ = *a++;
+	while (b < b_end)
+		*to++ = *b++;
+}
 
-	return before(a, b) ? -1 : before(b, a);
+/* Where the run that starts at i ends. */
+static size_t run_end(const struct interval *v, size_t i, size_t n)
+{
+	for (i++; i < n && !before(&v[i], &v[i - 1]); i++)
+		;
+	return i;
+}
+
+/*
+ * A merge sort of the runs that are there already: compilers write most ranges in order. Each round
+ * halves the number of runs.
+ */
+static int sort(struct interval *v, size_t n)
+{
+	struct interval *from = v, *to = malloc(n * sizeof(*v)), *spare = to;
+	bool more = true;
+
+	if (!to)
+		return -ENOMEM;
+	while (more) {
+		struct interval *swap = from;
+
+		more = false;
+		for (size_t i = 0; i < n;) {
+			size_t middle = run_end(from, i, n);
+			size_t end = middle < n ? run_end(from, middle, n) : n;
+
+			merge(from + i, from + middle, from + middle, from + end, to + i);
+			more = more || i || end < n;
+			i = end;
+		}
+		from = to;
+		to = swap;
+	}
+	if (from != v)
+		memcpy(v, from, n * sizeof(*v));
+	free(spare);
+	return 0;
 }
 
 static void heap_push(struct sweep *s, uint32_t i)
@@ -140,8 +186,8 @@ int interval_map_build(struct interval_map *m, struct vec *intervals)
 		return 0;
 	if (s.n >= UINT32_MAX)
 		return -ENOMEM;
-	if (!sorted)
-		qsort(intervals->data, s.n, sizeof(struct interval), compare);
+	if (!sorted && sort(intervals->data, s.n) < 0)
+		return -ENOMEM;
 	m->base = s.v[0].start;
 	if (end - m->base <= UINT32_MAX)
 		vec_init(&m->starts, sizeof(uint32_t));

@@ -3,9 +3,9 @@
  * intervals - from an address to the innermost of the ranges that cover it.
  *
  * Symbols, units and inlined calls all are ranges that nest, and in damaged files overlap anyhow. A
- * map cuts the address space once at every place where the owner changes; a lookup is then one binary
- * search. Where ranges overlap the one with the highest priority owns the place; the rest of the
- * others stays theirs. Starts take 4 bytes each while all lie within 4 GiB, as code does.
+ * map cuts the address space once at every place where the owner changes; a lookup is then one
+ * binary search. Where ranges overlap the one with the highest priority owns the place; the rest of
+ * the others stays theirs. Starts take 4 bytes each while all lie within 4 GiB, as code does.
  */
 #ifndef SYMBOLIZE_INTERVALS_H
 #define SYMBOLIZE_INTERVALS_H
@@ -25,7 +25,7 @@ struct interval {
 struct interval_map {
 	uint64_t base;
 	struct vec starts; /* uint32_t from base on, or uint64_t; ascending */
-	struct vec ids;    /* uint32_t; 0: nobody's */
+	struct vec ids;	   /* uint32_t; 0: nobody's */
 };
 
 /* Sorts the vec of struct interval by start and priority; empty ones are left out. -ENOMEM. */

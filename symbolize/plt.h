@@ -3,8 +3,8 @@
  * plt - the jump stubs of a dynamic binary: which function each of them leads to.
  *
  * Stubs have no symbols. But a stub jumps through a word of the GOT, and a relocation says which
- * symbol that word is for; so reading the jump's operand names the stub, whatever way the linker laid
- * out .plt, .plt.sec and .plt.got. x86-64 and aarch64.
+ * symbol that word is for; so reading the jump's operand names the stub, whatever way the linker
+ * laid out .plt, .plt.sec and .plt.got. x86-64 and aarch64.
  */
 #ifndef SYMBOLIZE_PLT_H
 #define SYMBOLIZE_PLT_H

@@ -46,6 +46,11 @@ int table_add(struct table *t, const void *entry, uint32_t *ret_id, bool *ret_ne
 	return 0;
 }
 
+uint32_t table_find(const struct table *t, const void *entry)
+{
+	return hash_find(&t->index, hash_bytes(entry, t->key_size, 0), table_equal, t, entry);
+}
+
 void *table_get(const struct table *t, uint32_t id)
 {
 	return vec_at(&t->entries, id < t->entries.n ? id : 0);

@@ -20,6 +20,8 @@ void table_release(struct table *t);
 /* The id of the entry with that key, adding it if it is new (*ret_new, may be NULL).
  * -ENOMEM, -E2BIG past 2^31 entries. */
 int table_add(struct table *t, const void *entry, uint32_t *ret_id, bool *ret_new);
+/* The id of the entry with that key; 0: none. */
+uint32_t table_find(const struct table *t, const void *entry);
 /* Entry 0 for an id that does not exist. */
 void *table_get(const struct table *t, uint32_t id);
 /* Ids run from 1 to this. */

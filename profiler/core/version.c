@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The version and revision that the build system hands in. */
+/* The version, and the git revision that revision.cmake finds at each build. */
 #include <cresset/types.h>
+
+#include "revision.h"
 
 const char *cresset_version(void)
 {

@@ -4,7 +4,7 @@
  *
  * Events are per CPU and the targets are filtered in BPF: an event per process is re-armed at every
  * context switch, which loses up to 8 % of the samples of a thread that switches often. The price
- * is a tick on CPUs that run no target (about 0.3 µs of ours).
+ * is a tick on CPUs that run no target.
  *
  * Each sample stands for one period of CPU time, whether or not the timer was late.
  */

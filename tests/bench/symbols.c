@@ -23,7 +23,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { MAX_FRAMES = 256 };
+enum { MAX_FRAMES = 256, BUFFER = 1 << 18 };
 
 static int open_index(const char *path, struct symbol_index **ret)
 {
@@ -102,8 +102,8 @@ static void print_frames(const struct symbol_frame *frames, size_t n, struct pla
 	if (!n)
 		puts("??\n??:0:0");
 	for (size_t i = 0; i < n; i++) {
-		puts(p ? plain_name(p, frames[i].name) : frames[i].name);
-		printf("%s:%u:%u\n", frames[i].filename[0] ? frames[i].filename : "??",
+		fputs_unlocked(p ? plain_name(p, frames[i].name) : frames[i].name, stdout);
+		printf("\n%s:%u:%u\n", frames[i].filename[0] ? frames[i].filename : "??",
 		       frames[i].line, frames[i].column);
 	}
 	putchar('\n');
@@ -118,19 +118,102 @@ static double cpu_seconds(void)
 	       1e-6 * (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
 }
 
-int main(int argc, char **argv)
+struct question {
+	uint64_t address;
+	size_t order;	/* in the input */
+	uint32_t first; /* of its frames */
+	uint32_t n;
+};
+
+static int by_address(const void *pa, const void *pb)
 {
-	struct symbol_frame frames[MAX_FRAMES];
-	struct symbol_index_stats stats;
-	struct symbol_index *x = NULL;
-	struct plain_names plain;
-	bool mangled = false, quiet = false;
-	size_t asked = 0, named = 0;
+	const struct question *a = pa, *b = pb;
+
+	return a->address < b->address ? -1 : a->address > b->address;
+}
+
+static int by_order(const void *pa, const void *pb)
+{
+	const struct question *a = pa, *b = pb;
+
+	return a->order < b->order ? -1 : a->order > b->order;
+}
+
+static bool read_questions(struct vec *questions)
+{
+	struct question q = {.order = 0};
 	char line[64];
-	int c, r;
+
+	for (; fgets(line, sizeof(line), stdin); q.order++) {
+		q.address = strtoull(line, NULL, 16);
+		if (!vec_push(questions, &q, 1))
+			return false;
+	}
+	return true;
+}
+
+/* In the order of addresses, as the symbolizer goes through the locations of a profile. */
+static bool answer(struct symbol_index *x, struct vec *questions, struct vec *frames)
+{
+	struct symbol_frame some[MAX_FRAMES];
+
+	qsort(questions->data, questions->n, sizeof(struct question), by_address);
+	for (size_t i = 0; i < questions->n; i++) {
+		struct question *q = vec_at(questions, i);
+
+		q->n = (uint32_t)symbol_index_lookup(x, q->address, some, MAX_FRAMES);
+		q->first = (uint32_t)frames->n;
+		if (!vec_push(frames, some, q->n))
+			return false;
+	}
+	qsort(questions->data, questions->n, sizeof(struct question), by_order);
+	return true;
+}
+
+static void print_answers(const struct vec *questions, const struct vec *frames, bool mangled)
+{
+	char *buffer = malloc(BUFFER); /* glibc does not take the size alone */
+	struct plain_names plain;
 
 	vec_init(&plain.names, sizeof(struct plain_name));
 	hash_init(&plain.index);
+	if (buffer)
+		setvbuf(stdout, buffer, _IOFBF, BUFFER);
+	for (size_t i = 0; i < questions->n; i++) {
+		const struct question *q = vec_at(questions, i);
+
+		print_frames(vec_at(frames, q->first), q->n, mangled ? NULL : &plain);
+	}
+	fflush(stdout);
+	setvbuf(stdout, NULL, _IONBF, 0);
+	free(buffer);
+	plain_names_release(&plain);
+}
+
+static void print_figures(const struct symbol_index *x, const struct vec *questions)
+{
+	struct symbol_index_stats stats;
+	size_t named = 0;
+
+	for (size_t i = 0; i < questions->n; i++)
+		named += ((const struct question *)vec_at(questions, i))->n > 0;
+	symbol_index_get_stats(x, &stats);
+	fprintf(stderr,
+		"%zu addresses, %zu named, %.3f CPU s, index %zu KiB; "
+		"%llu symbols, units: %llu with code, %llu read, %llu damaged, %llu split\n",
+		questions->n, named, cpu_seconds(), symbol_index_bytes(x) / 1024,
+		(unsigned long long)stats.symbols, (unsigned long long)stats.units,
+		(unsigned long long)stats.units_read, (unsigned long long)stats.units_damaged,
+		(unsigned long long)stats.units_split);
+}
+
+int main(int argc, char **argv)
+{
+	struct symbol_index *x = NULL;
+	struct vec questions, frames;
+	bool mangled = false, quiet = false;
+	int c, r;
+
 	while ((c = getopt(argc, argv, "mq")) != -1) {
 		mangled = mangled || c == 'm';
 		quiet = quiet || c == 'q';
@@ -139,30 +222,19 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: bench_symbols [-m] [-q] ELF < addresses\n");
 		return 2;
 	}
+	vec_init(&questions, sizeof(struct question));
+	vec_init(&frames, sizeof(struct symbol_frame));
 	r = open_index(argv[optind], &x);
-	if (r < 0) {
+	if (r == 0 && (!read_questions(&questions) || !answer(x, &questions, &frames)))
+		r = -ENOMEM;
+	if (r < 0)
 		fprintf(stderr, "bench_symbols: %s: %s\n", argv[optind], strerror(-r));
-		return 1;
-	}
-	while (fgets(line, sizeof(line), stdin)) {
-		size_t n = symbol_index_lookup(x, strtoull(line, NULL, 16), frames, MAX_FRAMES);
-
-		asked++;
-		named += n > 0;
-		if (!quiet)
-			print_frames(frames, n, mangled ? NULL : &plain);
-	}
-	symbol_index_get_stats(x, &stats);
-	if (quiet)
-		fprintf(stderr,
-			"%zu addresses, %zu named, %.3f CPU s, index %zu KiB; "
-			"%llu symbols, units: %llu with code, %llu read, %llu damaged, %llu split\n",
-			asked, named, cpu_seconds(), symbol_index_bytes(x) / 1024,
-			(unsigned long long)stats.symbols, (unsigned long long)stats.units,
-			(unsigned long long)stats.units_read,
-			(unsigned long long)stats.units_damaged,
-			(unsigned long long)stats.units_split);
-	plain_names_release(&plain);
+	else if (quiet)
+		print_figures(x, &questions);
+	else
+		print_answers(&questions, &frames, mangled);
+	vec_release(&questions);
+	vec_release(&frames);
 	symbol_index_free(x);
-	return 0;
+	return r < 0 || ferror(stdout);
 }

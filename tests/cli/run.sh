@@ -62,18 +62,18 @@ check() {
 
 # run_case NAME: 0 passed, 1 failed, 77 skipped
 run_case() {
-	local dir=$here/$1 status=0 want=0 r=0
+	local dir=$here/$1 status=0 code=0 r=0
 	if [ -f "$dir/root" ] && [ "$(id -u)" != 0 ]; then
 		return 77
 	fi
 	rm -rf "$work/run" && mkdir "$work/run" && cp -r "$here/data/." "$work/run"
 	(cd "$work/run" && exec timeout 60 bash "$dir/cmd") >"$work/out" 2>"$work/err" </dev/null || status=$?
-	[ -f "$dir/exit" ] && want=$(cat "$dir/exit")
+	[ -f "$dir/exit" ] && code=$(cat "$dir/exit")
 	if [ -n "${UPDATE:-}" ]; then
 		rm -f "$dir/exit"
 		[ $status = 0 ] || echo $status >"$dir/exit"
-	elif [ "$status" != "$want" ]; then
-		echo "$1: exit status $status, expected $want"
+	elif [ "$status" != "$code" ]; then
+		echo "$1: exit status $status, expected $code"
 		r=1
 	fi
 	check "$1" out "$work/out" || r=1

@@ -12,7 +12,7 @@ for f in flame.svg profile.pb.gz profile.folded; do
 done
 has out/profile.folded '^demo;.*main;serve;handle_request;draw_thumbnail;blur_image'
 has out/profile.folded ';blur_image;blur_row;blend [0-9]+$' "inlined helpers"
-has out/profile.folded ';send_response;.*(read|write)' "kernel work"
+has out/profile.folded ';handle_request;(send_response;)?(read|write);.*do_syscall_64' "kernel work"
 has quickstart.out 'blur_image|blend|compress_page' "the top functions"
 ! pgrep -f "release/tests/workloads/demo" >/dev/null || fail "the demo still runs"
 finish

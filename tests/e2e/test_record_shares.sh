@@ -37,7 +37,7 @@ at_least "$(share x.folded ';main;run;work_for;work_slice;(parse;parse_line;pars
 
 # Inlined templates are frames of their own, in order. (They exist in the debug information only, which
 # has their bare names: no linkage name, no namespace.)
-at_least "$(share x.folded ';Alpha::work\(unsigned long\);mix_all<8>;mix_one<long unsigned int>(;|$)' ';Alpha::work')" 90 \
+at_least "$(share x.folded ';Alpha::work\(unsigned long\);mix_all<8>;mix_one<long unsigned int>(;|$)' ';Alpha::work')" 70 \
 	"the inlined chain under Alpha::work"
 at_least "$(share x.folded ';zoo::Beta<int>::work\(unsigned long\);(zoo::)?scramble(;|$)' 'Beta<int>')" 60 \
 	"inlined call under Beta::work"

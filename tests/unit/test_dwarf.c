@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * dwarf_info, through the index: the same small program in many dialects of DWARF, address by address
- * against llvm-symbolizer's answers (tests/fuzz/corpus/make_dwarf.sh made both); this very program,
- * whose lines it knows itself; and failing memory.
+ * dwarf_info, through the index: the same small program in many dialects of DWARF, address by
+ * address against llvm-symbolizer's answers (tests/fuzz/corpus/make_dwarf.sh made both); this very
+ * program, whose lines it knows itself; and failing memory.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,7 +22,7 @@
 
 enum { MAX_FRAMES = 32 };
 
-#define CASES TEST_SOURCE_DIR "/tests/fuzz/corpus/dwarf/"
+#define CASES	TEST_SOURCE_DIR "/tests/fuzz/corpus/dwarf/"
 #define ANSWERS TEST_SOURCE_DIR "/tests/unit/dwarf/"
 
 static struct elf_image *open_image(const char *path)
@@ -77,7 +77,7 @@ static size_t compare(struct symbol_index *x, const char *name, uint64_t from, u
 		print(x, at, ours, sizeof(ours));
 		/* Where nothing has the address it still says the line of what is before it. */
 		if (strncmp(answer, "??\n", 3) == 0 ? strcmp(ours, "??\n") != 0
-						     : strcmp(ours, answer) != 0)
+						    : strcmp(ours, answer) != 0)
 			fail_msg("%s, 0x%llx:\n%s--- not:\n%s", name, (unsigned long long)at, ours,
 				 answer);
 	}
@@ -124,9 +124,9 @@ static void check_case(const char *name)
 static void every_dialect_gives_llvm_symbolizers_answers(void **state)
 {
 	static const char *const cases[] = {
-		"gcc_dwarf3",  "gcc_dwarf4",   "gcc_dwarf5",   "gcc_dwarf64",  "gcc_zlib", "gcc_lto",
-		"gcc_dwz",     "gcc_sections", "clang_dwarf4", "clang_dwarf5", "gcc_i386",
-		"gcc_aarch64",
+		"gcc_dwarf3",	"gcc_dwarf4",	"gcc_dwarf5", "gcc_dwarf64",
+		"gcc_zlib",	"gcc_lto",	"gcc_dwz",    "gcc_sections",
+		"clang_dwarf4", "clang_dwarf5", "gcc_i386",   "gcc_aarch64",
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -210,12 +210,12 @@ static void this_program_is_found_in_itself(void **state)
 		assert_true(frames[i].start_line && frames[i].start_line <= frames[i].line);
 	}
 	assert_int_equal(frames[1].line, spot.line);
-	assert_int_equal(frames[2].line, lines[0] - 0);
+	assert_int_equal(frames[2].line, lines[0]);
 	assert_int_equal(frames[3].line, lines[1]);
 	/* Too little room: the outermost frame is kept. */
-	assert_int_equal(symbol_index_lookup(x, spot.address - (uint64_t)(uintptr_t)__ehdr_start,
-					     frames, 2),
-			 2);
+	assert_int_equal(
+		symbol_index_lookup(x, spot.address - (uint64_t)(uintptr_t)__ehdr_start, frames, 2),
+		2);
 	assert_string_equal(frames[0].name, "pc");
 	assert_string_equal(frames[1].name, "outermost");
 	symbol_index_free(x);

@@ -5,7 +5,7 @@
 # inside.sh - /init of the test machine: sets it up, runs the tests, prints "VM PASS|FAIL|SKIP NAME"
 # lines and "VM END", and switches it off.
 /bin/busybox --install -s /bin
-export PATH=/bin HOME=/tmp
+export PATH=/bin HOME=/tmp WORKLOADS=/workloads
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev
@@ -37,8 +37,12 @@ share() {
 		END { printf "%d\n", all ? 100 * sum / all + 0.5 : 0 }' "$1"
 }
 
-between() {
-	[ "$1" -ge "$2" ] && [ "$1" -le "$3" ]
+# near FILE PATTERN OF PERCENT: the share, within 5 points and three times the sampling error.
+near() {
+	awk -v p="$2" -v of="$3" -v want="$4" '{ n = $NF; sub(/ [0-9]+$/, "") } $0 ~ of { all += n; if ($0 ~ p) sum += n }
+		END { d = all ? 100 * sum / all - want : 100; printf "%s: %.1f off %d, %d samples\n", p, d, want, all
+			if (d < 0) d = -d
+			exit all < 20 || (d > 5 && (d - 5) * (d - 5) * all > 9 * want * (100 - want)) }' "$1" >>near.log
 }
 
 t=doctor
@@ -60,13 +64,13 @@ t=shares
 /workloads/cputree 60 >tree.json &
 tree=$!
 if cresset record -p $tree -F 199 -d 8s -o tree.folded >$t.log 2>&1 &&
-	between "$(share tree.folded ';parse_field(;|$)')" 44 56 &&
-	between "$(share tree.folded ';fold_step(;|$)')" 24 36 &&
-	between "$(share tree.folded ';emit_block(;|$)')" 14 26 &&
-	[ "$(share tree.folded ';main;run')" -ge 98 ]; then
+	near tree.folded ';parse_field(;|$)' ';main;run;' 50 &&
+	near tree.folded ';fold_step(;|$)' ';main;run;' 30 &&
+	near tree.folded ';emit_block(;|$)' ';main;run;' 20 &&
+	[ "$(share tree.folded ';main(;|$)')" -ge 99 ]; then
 	pass $t
 else
-	bad $t $t.log tree.folded
+	bad $t $t.log near.log tree.folded
 fi
 kill $tree
 
@@ -86,12 +90,18 @@ t=command
 cresset record -F 499 -o cmd.folded -- /workloads/burner 1500 7 >$t.log 2>&1
 if [ $? = 7 ] && grep -q 'main;burn;burn_round' cmd.folded; then pass $t; else bad $t $t.log cmd.folded; fi
 
+# Starting a program takes tens of milliseconds here, so they live longer than 20.
 t=shortlived
-cresset record -F 999 -o short.folded -- /bin/busybox sh /workloads/shortlived.sh /workloads/burner 40 >$t.log 2>&1
-if [ "$(share short.folded '\[[^];]*\+0x|\[unknown' '^burner;')" -le 5 ] && grep -q 'burn_round' short.folded; then
+cresset record -F 999 -o short.folded -- /bin/busybox sh /workloads/shortlived.sh /workloads/burner 20 150 >$t.log 2>&1
+# The function that ran (kernel frames may follow) has a name, or lies in a stripped library.
+grep -E '[[](unknown|burner[+])[^;]*(;(asm_|entry_|ret_from_).*)? [0-9]+$' short.folded >unnamed
+unnamed=$(share short.folded '[[](unknown|burner[+])[^;]*(;(asm_|entry_|ret_from_).*)?$' '^burner;')
+working=$(share short.folded ';main;burn' '^burner;')
+echo "$unnamed % unnamed, $working % in main" >>$t.log
+if [ "$unnamed" -le 5 ] && [ "$working" -ge 10 ]; then
 	pass $t
 else
-	bad $t $t.log short.folded
+	bad $t $t.log unnamed
 fi
 
 t=cgroup
@@ -109,7 +119,7 @@ kill $tree
 for live in /live/live_*; do
 	[ -x "$live" ] || continue
 	t=${live##*/}
-	timeout 150 "$live" >"$t.log" 2>&1
+	timeout 300 "$live" >"$t.log" 2>&1
 	case $? in
 	0) pass "$t" ;;
 	77) echo "VM SKIP $t: $(grep -i skip "$t.log" | tail -n1)" ;;

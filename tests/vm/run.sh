@@ -75,15 +75,15 @@ root=$work/root
 mkdir -p "$root"/{bin,proc,sys,dev,tmp,etc,live,workloads}
 shopt -s nullglob
 copy_programs "$root/bin" "$(command -v busybox)" "$release/cresset" || exit 1
-copy_programs "$root/workloads" "$release"/tests/workloads/{cputree,cpptree,burner,syscalls,threads,forker,oddbin,jit,plugin.so} ||
-	exit 1
+mapfile -t workloads < <(find "$release/tests/workloads" -maxdepth 1 -type f -perm -u+x)
+copy_programs "$root/workloads" "${workloads[@]}" || exit 1
 cp "$here/../workloads/shortlived.sh" "$root/workloads/"
 live=("$release"/tests/live_*)
 [ ${#live[@]} = 0 ] || copy_programs "$root/live" "${live[@]}" || exit 1
 cp "$here/inside.sh" "$root/init" && chmod 755 "$root/init"
 (cd "$root" && find . | cpio -o -H newc --quiet) | gzip -1 >"$work/initrd.gz" || exit 1
 
-timeout -k 5 "${VM_TIMEOUT:-540}" qemu-system-x86_64 -M pc -accel tcg,thread=multi -cpu max -smp 2 \
+timeout -k 5 "${VM_TIMEOUT:-840}" qemu-system-x86_64 -M pc -accel tcg,thread=multi -cpu max -smp 2 \
 	-m 1536 -nographic -no-reboot -nic none -kernel "$vmlinuz" -initrd "$work/initrd.gz" \
 	-append "console=ttyS0 panic=-1 quiet" </dev/null >"$work/console" 2>&1
 status=$?

@@ -65,11 +65,11 @@ dwz gcc_dwz.so
 
 for f in *.so; do
 	[ "$f" = gcc_dwarf2.so ] || [ "$f" = clang_split.so ] || {
-		# Every address of the code, and a few around it.
-		readelf -SW "$f" | awk '/ \.text|\.plt/ && / AX / { for (i = 1; i <= NF; i++)
+		# Every address of the code.
+		readelf -SW "$f" | awk '/ \.text / && / AX / { for (i = 1; i <= NF; i++)
 			if ($i == "PROGBITS") print $(i + 1), $(i + 3) }' |
 		while read -r start size; do
-			for ((i = -2; i < 16#$size + 2; i++)); do
+			for ((i = 0; i < 16#$size; i++)); do
 				printf '0x%x\n' $((16#$start + i))
 			done
 		done | sort -u > addresses
