@@ -594,26 +594,64 @@ static void init_target(struct target *t, const struct cresset_symbolizer *s,
 	snprintf(t->path, sizeof(t->path), "%s", cresset_profile_string(p, t->mapping.file));
 }
 
+/*
+ * Whether the mapping's path leads to its file without the opener's help. It does not for deleted
+ * and replaced files, memfd and other mount namespaces: those must be named while they can be
+ * opened.
+ */
+static bool is_lasting(const struct cresset_symbolizer *s, const struct cresset_profile *p,
+		       uint32_t mapping)
+{
+	int fd = s->options.open(s->options.open_arg, p, mapping, CRESSET_OPEN_BINARY);
+	int by_path = open_default(NULL, p, mapping, CRESSET_OPEN_BINARY);
+	struct stat a, b;
+	bool lasting = true;
+
+	if (fd >= 0 && fstat(fd, &a) == 0)
+		lasting = by_path >= 0 && fstat(by_path, &b) == 0 && a.st_dev == b.st_dev &&
+			  a.st_ino == b.st_ino;
+	if (fd >= 0)
+		close(fd);
+	if (by_path >= 0)
+		close(by_path);
+	return lasting;
+}
+
+/* CRESSET_RESOLVE_* of a mapping; asked of each once, hence the table. */
+static unsigned int class_of(const struct cresset_symbolizer *s, const struct cresset_profile *p,
+			     uint32_t mapping, unsigned int what, uint8_t *classes)
+{
+	if (!mapping || cresset_profile_mapping(p, mapping)->kind != CRESSET_MAPPING_FILE)
+		return CRESSET_RESOLVE_EPHEMERAL;
+	if (!(what & CRESSET_RESOLVE_EPHEMERAL) || what & CRESSET_RESOLVE_FILES)
+		return CRESSET_RESOLVE_FILES;
+	if (!classes[mapping])
+		classes[mapping] = is_lasting(s, p, mapping) ? CRESSET_RESOLVE_FILES
+							     : CRESSET_RESOLVE_EPHEMERAL;
+	return classes[mapping];
+}
+
 static int collect_wanted(struct cresset_symbolizer *s, const struct cresset_profile *p,
 			  unsigned int what)
 {
 	uint32_t n = cresset_profile_n_locations(p);
+	uint8_t *classes = calloc(cresset_profile_n_mappings(p) + 1, 1);
+	int r = classes ? 0 : -ENOMEM;
 
 	s->wanted.n = 0;
-	for (uint32_t id = 1; id <= n; id++) {
+	for (uint32_t id = 1; id <= n && !r; id++) {
 		const struct cresset_location *loc = cresset_profile_location(p, id);
-		const struct cresset_mapping *m = cresset_profile_mapping(p, loc->mapping);
 		struct wanted w = {loc->address, loc->mapping, id};
-		bool is_file = loc->mapping && m->kind == CRESSET_MAPPING_FILE;
 
 		if (loc->n_lines || (loc->flags & CRESSET_LOCATION_RESOLVED))
 			continue;
-		if (!(what & (is_file ? CRESSET_RESOLVE_FILES : CRESSET_RESOLVE_EPHEMERAL)))
+		if (!(what & class_of(s, p, loc->mapping, what, classes)))
 			continue;
 		if (!vec_push(&s->wanted, &w, 1))
-			return -ENOMEM;
+			r = -ENOMEM;
 	}
-	return 0;
+	free(classes);
+	return r;
 }
 
 static int compare_wanted(const void *a, const void *b)

@@ -52,7 +52,10 @@ struct cresset_symbolizer_options {
 
 /* Which locations to resolve. */
 enum {
-	/* What only this moment of this host can name: kernel, BPF, vdso, JIT. */
+	/*
+	 * What only this moment of this host can name: kernel, BPF, vdso, JIT, and files that their
+	 * path does not lead to (deleted, replaced, memfd, in another mount namespace).
+	 */
 	CRESSET_RESOLVE_EPHEMERAL = 1u << 0,
 	/* What files can name later as well. */
 	CRESSET_RESOLVE_FILES = 1u << 1,

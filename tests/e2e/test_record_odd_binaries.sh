@@ -11,8 +11,12 @@ for mode in deleted replaced memfd; do
 	wait_for 5 grep -q ready oddbin.json
 	record -p "$pid" -F 499 -d 1s -o $mode.folded || continue
 	at_least "$(share $mode.folded ';main;work_loop;odd_work')" 90 "named in a $mode binary"
+	# A raw recording must keep these names: nothing can open the file later.
+	record -p "$pid" -F 499 -d 1s -o $mode.cresset || continue
 	kill "$pid"
 	wait "$pid" 2>/dev/null
+	"$CRESSET" convert $mode.cresset -o later.folded || fail "convert $mode.cresset"
+	at_least "$(share later.folded ';main;work_loop;odd_work')" 90 "named later in a $mode binary"
 	: >oddbin.json
 done
 rm -f /tmp/oddbin-??????
