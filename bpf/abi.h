@@ -19,7 +19,7 @@
 #define CRESSET_SOURCES(X) X(cpu)
 
 /* Unwinders of user stacks: unw_<name>.bpf.c and profiler/unwind/<name>.c. */
-#define CRESSET_UNWINDERS(X) X(fp)
+#define CRESSET_UNWINDERS(X) X(fp) X(native)
 
 /* Why a sample that was taken for a target could not be counted. */
 #define CRESSET_LOSSES(X)                                                                          \
@@ -36,11 +36,17 @@
 	X(filtered, "samples of no target, or without the frames asked for")                       \
 	CRESSET_LOSSES(X)                                                                          \
 	X(kernel_stack_errors, "samples counted without their kernel stack")                       \
-	X(children_missed, "children of targets not followed: too many of them")
+	X(children_missed, "children of targets not followed: too many of them")                   \
+	X(frames_table, "user frames found by unwind tables")                                      \
+	X(frames_jit, "user frames found by frame pointers in generated code")                     \
+	X(frames_fallback, "user frames found by frame pointers for want of a table or rule")      \
+	X(stacks_fallback, "user stacks with such a frame, generated code aside")                  \
+	X(misses_full, "requests for unwind tables not noted: too many of them")
 
 /*
- * Why a user walk stopped, and what a broken stack shows of it. The first two are no errors: there
- * is no user stack, or the walk got to the end of the chain.
+ * Why a user walk stopped, and what a broken stack shows of it. NO_USER, END and WHOLE are no
+ * errors: there is no user stack, the chain of frame pointers ended in a zero, the tables said that
+ * this is the outermost frame. Whether END proves a stack whole is for its unwinder to say.
  */
 #define CRESSET_STOPS(X)                                                                           \
 	X(NO_USER, "")                                                                             \
@@ -52,7 +58,18 @@
 	X(DEPTH, "stack too deep")                                                                 \
 	X(BAD_RA, "bad return address")                                                            \
 	X(COMPAT32, "32-bit code")                                                                 \
-	X(NO_REGS, "no user registers")
+	X(NO_REGS, "no user registers")                                                            \
+	X(WHOLE, "outermost frame")                                                                \
+	X(NOT_KNOWN, "process not yet known")                                                      \
+	X(NO_TABLE, "no unwind table yet")                                                         \
+	X(EVICTED, "unwind table evicted")                                                         \
+	X(NO_INFO, "no unwind information")                                                        \
+	X(UNSUPPORTED, "unwind rule not supported")                                                \
+	X(NO_REGISTER, "register not known")                                                       \
+	X(NOT_MAPPED, "return address outside code")                                               \
+	X(BAD_CFA, "stack pointers do not grow")                                                   \
+	X(BAD_TABLE, "unwind table damaged")                                                       \
+	X(JIT, "generated code without frame pointers")
 
 #define CRESSET_X_SOURCE(name)	   CRESSET_SOURCE_##name,
 #define CRESSET_X_UNWINDER(name)   CRESSET_UNWINDER_##name,
@@ -71,8 +88,12 @@ enum cresset_stop { CRESSET_STOPS(CRESSET_X_STOP) CRESSET_N_STOPS };
 enum cresset_context { CRESSET_CONTEXT_PERF, CRESSET_N_CONTEXTS };
 
 enum {
-	/* Of one stack. The kernel's own limit for bpf_get_stack (kernel.perf_event_max_stack). */
-	CRESSET_MAX_FRAMES = 127,
+	/* Of a user stack. */
+	CRESSET_MAX_FRAMES = 256,
+	/* Of a kernel stack: bpf_get_stack's own limit (kernel.perf_event_max_stack). */
+	CRESSET_MAX_KERNEL_FRAMES = 127,
+	/* Longer stacks are in the deep_stacks maps. */
+	CRESSET_SHORT_FRAMES = 64,
 	CRESSET_COMM_BYTES = 16,
 };
 
@@ -99,17 +120,31 @@ struct cresset_sample_key {
 	char comm[CRESSET_COMM_BYTES]; /* of the thread */
 };
 
-/* A row of a stacks map, leaf first. `check` is a second hash of the same frames. */
+/* What an id says of itself. */
+#define CRESSET_STACK_DEEP 1ull
+
+/*
+ * A row of a stacks map, leaf first. `check` is a second hash of the same frames. Most stacks are
+ * short, so they have a map with small rows; deep ones have ids with CRESSET_STACK_DEEP set.
+ */
 struct cresset_stack {
 	__u32 n;
 	__u32 check;
 	__u64 frames[CRESSET_MAX_FRAMES];
 };
 
+/* The beginning of one. */
+struct cresset_short_stack {
+	__u32 n;
+	__u32 check;
+	__u64 frames[CRESSET_SHORT_FRAMES];
+};
+
 /* One for each CPU and context, in pages that user space maps: index CPU * contexts + context. */
 struct cresset_slot {
 	__u64 busy; /* 0, or 1 + the generation being written */
 	__u64 stats[CRESSET_N_STATS];
+	__u64 stops[CRESSET_N_STOPS]; /* how user walks ended */
 } __attribute__((aligned(64)));
 
 /* Value of the target maps. */
@@ -126,11 +161,13 @@ struct cresset_config {
 	__u8 by_cgroup;
 	__u8 user_only;
 	__u8 kernel_only;
-	__u8 pad[7];
+	__u8 tables_only; /* no fallback to frame pointers */
+	__u8 pad[6];
 };
 
 _Static_assert(sizeof(struct cresset_sample_key) == 56, "padding");
 _Static_assert(sizeof(struct cresset_stack) == 8 + 8 * CRESSET_MAX_FRAMES, "padding");
+_Static_assert(sizeof(struct cresset_short_stack) == 8 + 8 * CRESSET_SHORT_FRAMES, "padding");
 _Static_assert(sizeof(struct cresset_slot) % 64 == 0, "slots must not share cache lines");
 _Static_assert(sizeof(struct cresset_config) == 24, "padding");
 _Static_assert((int)CRESSET_N_STOPS <= (int)CRESSET_SAMPLE_STOP, "stop reasons must fit the flags");

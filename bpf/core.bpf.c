@@ -34,8 +34,15 @@ struct cresset_stacks_map {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 2048);
 	__type(key, __u64);
-	__type(value, struct cresset_stack);
+	__type(value, struct cresset_short_stack);
 } stacks_0 SEC(".maps"), stacks_1 SEC(".maps");
+
+struct cresset_deep_stacks_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u64);
+	__type(value, struct cresset_stack);
+} deep_stacks_0 SEC(".maps"), deep_stacks_1 SEC(".maps");
 
 enum { SWITCH_TRIES = 4 };
 
@@ -67,14 +74,18 @@ static __always_inline __u64 mix(__u64 h)
 }
 
 /*
- * The stack's id, never 0; sets its check. Two multiplicative hashes with different constants and
- * start values run in one pass, so that one failing to spread leaves the other.
+ * The stack's id, never 0, tagged with the map it belongs to; sets its check. Two multiplicative
+ * hashes with different constants and start values run in one pass, so that one failing to spread
+ * leaves the other. A function of its own, so that the loop is verified once.
  */
-static __always_inline __u64 stack_hash(struct cresset_stack *stack)
+__noinline __u64 cresset_stack_hash(struct cresset_stack *stack)
 {
 	__u64 a = cresset_config.hash_seed, b = ~a;
-	__u32 n = stack->n;
+	__u32 n;
 
+	if (!stack)
+		return 0;
+	n = stack->n;
 	for (__u32 i = 0; i < CRESSET_MAX_FRAMES; i++) {
 		if (i >= n)
 			break;
@@ -85,12 +96,20 @@ static __always_inline __u64 stack_hash(struct cresset_stack *stack)
 	}
 	b = mix(b + n);
 	stack->check = b;
-	a = mix(a ^ n);
-	return a ? a : 1;
+	a = mix(a ^ n) & ~CRESSET_STACK_DEEP;
+	if (n > CRESSET_SHORT_FRAMES)
+		a |= CRESSET_STACK_DEEP;
+	return a ? a : 2;
 }
 
-static __always_inline struct cresset_stack *stack_find(int generation, const __u64 *id)
+/* Only n and check of what it returns may be looked at. */
+static __always_inline struct cresset_short_stack *stack_find(int generation, const __u64 *id)
 {
+	if (*id & CRESSET_STACK_DEEP) {
+		if (generation)
+			return bpf_map_lookup_elem(&deep_stacks_1, id);
+		return bpf_map_lookup_elem(&deep_stacks_0, id);
+	}
 	if (generation)
 		return bpf_map_lookup_elem(&stacks_1, id);
 	return bpf_map_lookup_elem(&stacks_0, id);
@@ -98,6 +117,11 @@ static __always_inline struct cresset_stack *stack_find(int generation, const __
 
 static __always_inline long stack_add(int generation, const __u64 *id, struct cresset_stack *stack)
 {
+	if (*id & CRESSET_STACK_DEEP) {
+		if (generation)
+			return bpf_map_update_elem(&deep_stacks_1, id, stack, BPF_NOEXIST);
+		return bpf_map_update_elem(&deep_stacks_0, id, stack, BPF_NOEXIST);
+	}
 	if (generation)
 		return bpf_map_update_elem(&stacks_1, id, stack, BPF_NOEXIST);
 	return bpf_map_update_elem(&stacks_0, id, stack, BPF_NOEXIST);
@@ -106,8 +130,8 @@ static __always_inline long stack_add(int generation, const __u64 *id, struct cr
 /* Stores the stack under its id. Returns a loss, or -1 if all is well. */
 static __always_inline int stack_intern(int generation, struct cresset_stack *stack, __u64 *ret_id)
 {
-	struct cresset_stack *known;
-	__u64 id = stack_hash(stack);
+	struct cresset_short_stack *known;
+	__u64 id = cresset_stack_hash(stack);
 	long err;
 
 	*ret_id = id;
@@ -131,8 +155,7 @@ static __always_inline int stack_intern(int generation, struct cresset_stack *st
 }
 
 /*
- * Interns the kernel (0) or user (1) stack of a scratch and sets its id in the key. A function of
- * its own, so that the hash loop is verified once.
+ * Interns the kernel (0) or user (1) stack of a scratch and sets its id in the key.
  */
 __noinline int cresset_intern(__u32 slot_id, int user, int generation)
 {
@@ -232,11 +255,15 @@ __noinline int cresset_emit(__u32 slot_id)
 	struct cresset_scratch *s = cresset_scratch(slot_id);
 	struct cresset_slot *slot = cresset_slot(slot_id);
 	int generation, outcome = CRESSET_STAT_lost_switch;
+	__u32 stop;
 
 	if (!s || !slot)
 		return 0;
 	key_fill(&s->key);
-	s->key.flags |= unwind(slot_id, s) & CRESSET_SAMPLE_STOP;
+	stop = unwind(slot_id, s);
+	s->key.flags |= stop & CRESSET_SAMPLE_STOP;
+	if (stop < CRESSET_N_STOPS)
+		slot->stops[stop]++;
 	generation = generation_enter(slot);
 	if (generation >= 0)
 		outcome = sample_write(slot_id, generation, s);

@@ -24,15 +24,44 @@ struct cresset_registers {
 	__u64 sp;
 	__u64 fp;
 	__u64 compat32; /* 32-bit code: frames of another shape, only its address is kept */
+	/* All of them, by DWARF's numbers. Only set for unwinders that ask:
+	 * cresset_registers_wanted. */
+	__u64 general[CRESSET_N_GENERAL];
 };
 
-enum { CRESSET_WINDOW_WORDS = 32 };
+enum { CRESSET_WINDOW_WORDS = 64 };
 
-/* A piece of the user stack: reading 256 bytes costs hardly more than reading 16. */
+/* A piece of the user stack: a read takes some 100 ns, of 16 bytes and hardly more of 512. */
 struct cresset_window {
 	__u64 start;
-	__u64 n; /* words; 0: empty */
+	__u64 bytes; /* that are valid; 0: empty */
 	__u64 words[CRESSET_WINDOW_WORDS];
+};
+
+/* How far the native walk has come: unwind_walk.h. */
+struct cresset_walk {
+	__u64 pc;
+	__u64 value; /* of the last walk_read */
+	/* The executable range of the last address, and the tables of its file. */
+	__u64 start;
+	__u64 bytes;
+	__u64 bias;
+	__u64 text;
+	__u32 text_size;
+	__u32 dir;
+	__u32 dso;
+	__u32 state; /* enum cresset_dso_state */
+	__u32 kind;  /* enum cresset_range_kind */
+	__u32 n_pages;
+	__u32 page;   /* the only one */
+	__u32 exact;  /* pc is an instruction's own address and all registers are known */
+	__u32 lost;   /* CRESSET_LOST_*: registers that are not known any more */
+	__u32 saved;  /* the register of general[] that is known all the same; 0: none */
+	__u32 reason; /* enum cresset_stop: why the first fallback was needed; 0: none was */
+	__u32 found;  /* enum cresset_found: how pc was found */
+	__u32 n_found[3];
+	__u32 misses;
+	__u64 sigframe[CRESSET_N_GENERAL + 2];
 };
 
 /* All state of one sample on its way. */
@@ -42,6 +71,7 @@ struct cresset_scratch {
 	struct cresset_stack kernel;
 	struct cresset_stack user;
 	struct cresset_window window;
+	struct cresset_walk walk;
 } __attribute__((aligned(64)));
 
 /* max_entries of all maps are set before loading. */
@@ -80,6 +110,11 @@ CRESSET_UNWINDERS(CRESSET_X_DECLARE)
 static __always_inline __u32 cresset_slot_id(enum cresset_context context)
 {
 	return bpf_get_smp_processor_id() * CRESSET_N_CONTEXTS + context;
+}
+
+static __always_inline bool cresset_registers_wanted(void)
+{
+	return cresset_config.unwinder == CRESSET_UNWINDER_native;
 }
 
 static __always_inline struct cresset_slot *cresset_slot(__u32 slot_id)

@@ -60,7 +60,7 @@ struct task_struct {
 
 /* In kernel memory (bpf_task_pt_regs). */
 struct pt_regs {
-	unsigned long bp;
+	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di;
 	unsigned long orig_ax;
 	unsigned long ip;
 	unsigned long cs;
@@ -85,6 +85,65 @@ struct cresset_event_regs {
 #define CRESSET_USER_LIMIT	    (1ull << 47)
 /* A plain store is a release. */
 #define CRESSET_STORE_RELEASE(p, v) (*(volatile __typeof__(*(p)) *)(p) = (v))
+
+/* DWARF's numbers (psABI, figure 3.36). The count is a power of two. */
+#define CRESSET_N_GENERAL   16
+#define CRESSET_REGISTER_FP 6
+#define CRESSET_REGISTER_SP 7
+#define CRESSET_GENERAL_TAKE(to, r)                                                                \
+	do {                                                                                       \
+		(to)[0] = (r)->ax;                                                                 \
+		(to)[1] = (r)->dx;                                                                 \
+		(to)[2] = (r)->cx;                                                                 \
+		(to)[3] = (r)->bx;                                                                 \
+		(to)[4] = (r)->si;                                                                 \
+		(to)[5] = (r)->di;                                                                 \
+		(to)[8] = (r)->r8;                                                                 \
+		(to)[9] = (r)->r9;                                                                 \
+		(to)[10] = (r)->r10;                                                               \
+		(to)[11] = (r)->r11;                                                               \
+		(to)[12] = (r)->r12;                                                               \
+		(to)[13] = (r)->r13;                                                               \
+		(to)[14] = (r)->r14;                                                               \
+		(to)[15] = (r)->r15;                                                               \
+	} while (0)
+
+#elif defined(__TARGET_ARCH_arm64)
+
+/* In kernel memory; syscallno is -1 outside of system calls. */
+struct pt_regs {
+	unsigned long regs[31];
+	unsigned long sp;
+	unsigned long pc;
+	unsigned long pstate;
+	int syscallno;
+} CRESSET_RELOCATED;
+
+/* In a perf event's context: uapi struct user_pt_regs. */
+struct cresset_event_regs {
+	__u64 regs[31];
+	__u64 sp, pc, pstate;
+};
+
+/* pstate: exception level 0; bit 4: 32-bit. */
+#define CRESSET_IS_USER(r)	    (((r)->pstate & 0xf) == 0)
+#define CRESSET_IS_COMPAT32(r)	    (((r)->pstate >> 4) & 1)
+#define CRESSET_IP(r)		    ((r)->pc)
+#define CRESSET_SP(r)		    ((r)->sp)
+#define CRESSET_FP(r)		    ((r)->regs[29])
+#define CRESSET_IN_SYSCALL(r)	    ((r)->syscallno >= 0)
+#define CRESSET_USER_LIMIT	    (1ull << 48)
+#define CRESSET_STORE_RELEASE(p, v) ((void)__sync_lock_test_and_set((p), (v)))
+
+/* DWARF's numbers: x0 to x30 are 0 to 30. The count is a power of two. */
+#define CRESSET_N_GENERAL	    32
+#define CRESSET_REGISTER_FP	    29
+#define CRESSET_REGISTER_LR	    30
+#define CRESSET_REGISTER_SP	    31
+#define CRESSET_GENERAL_TAKE(to, r)                                                                \
+	do {                                                                                       \
+		_Pragma("unroll") for (int i_ = 0; i_ < 31; i_++)(to)[i_] = (r)->regs[i_];         \
+	} while (0)
 
 #else
 #error "kernel.h: registers of this architecture are not described yet"

@@ -15,12 +15,15 @@
 		(s)->registers.sp = CRESSET_SP(r);                                                 \
 		(s)->registers.fp = CRESSET_FP(r);                                                 \
 		(s)->registers.compat32 = CRESSET_IS_COMPAT32(r);                                  \
+		if (cresset_registers_wanted())                                                    \
+			CRESSET_GENERAL_TAKE((s)->registers.general, r);                           \
 	} while (0)
 
 static __always_inline void kernel_stack_take(struct bpf_perf_event_data *ctx,
 					      struct cresset_slot *slot, struct cresset_scratch *s)
 {
-	long bytes = bpf_get_stack(ctx, s->kernel.frames, sizeof(s->kernel.frames), 0);
+	long bytes =
+		bpf_get_stack(ctx, s->kernel.frames, CRESSET_MAX_KERNEL_FRAMES * sizeof(__u64), 0);
 
 	if (bytes > 0) {
 		s->kernel.n = bytes / sizeof(__u64);

@@ -22,6 +22,10 @@
 #define FP_MIN_CODE	   4096ull
 #define FP_GO_ON	   (-1)
 
+/* Larger windows read more that nobody needs: this walk only wants two words of each frame. */
+enum { FP_WINDOW_WORDS = 32 };
+_Static_assert((int)FP_WINDOW_WORDS <= (int)CRESSET_WINDOW_WORDS, "a part of the window");
+
 static __always_inline int fp_check(__u64 fp, __u64 low, bool first)
 {
 	if (fp & 7)
@@ -46,11 +50,11 @@ static __always_inline int ra_check(__u64 ra)
 /* Reads the stack from fp on; false if not even one frame can be had. */
 static __always_inline bool window_read(struct cresset_window *w, __u64 fp)
 {
-	w->n = CRESSET_WINDOW_WORDS;
-	if (!bpf_probe_read_user(w->words, sizeof(w->words), (const void *)fp))
+	w->bytes = FP_WINDOW_WORDS * sizeof(__u64);
+	if (!bpf_probe_read_user(w->words, FP_WINDOW_WORDS * sizeof(__u64), (const void *)fp))
 		return true;
 	/* Near the end of the stack, or of what is resident of it. */
-	w->n = 2;
+	w->bytes = 2 * sizeof(__u64);
 	return !bpf_probe_read_user(w->words, 2 * sizeof(__u64), (const void *)fp);
 }
 
@@ -71,7 +75,7 @@ __noinline int cresset_fp_window(__u32 slot_id)
 	start = fp = s->registers.fp;
 	low = s->registers.sp;
 	n = s->user.n;
-	for (int i = 0; i < CRESSET_WINDOW_WORDS / 2; i++) {
+	for (int i = 0; i < FP_WINDOW_WORDS / 2; i++) {
 		if (!fp)
 			stop = CRESSET_STOP_END;
 		else
@@ -83,7 +87,7 @@ __noinline int cresset_fp_window(__u32 slot_id)
 			break;
 		}
 		at = (fp - start) >> 3;
-		if (at >= CRESSET_WINDOW_WORDS - 1 || at + 1 >= s->window.n)
+		if (at >= FP_WINDOW_WORDS - 1 || (at + 1) * sizeof(__u64) >= s->window.bytes)
 			break;
 		/* The masks are for the verifier: that of 6.12 forgets the comparison. */
 		barrier_var(at);

@@ -61,6 +61,8 @@ void accounting_read(const struct cresset_slot *slots, size_t n, struct accounti
 		read_slot(&slots[slot], stats);
 		for (int i = 0; i < CRESSET_N_STATS; i++)
 			ret->stats[i] += stats[i];
+		for (int i = 0; i < CRESSET_N_STOPS; i++)
+			ret->stops[i] += __atomic_load_n(&slots[slot].stops[i], __ATOMIC_RELAXED);
 	}
 	ret->lost = sum_losses(ret->stats);
 }

@@ -17,7 +17,8 @@
 
 struct accounting {
 	uint64_t stats[CRESSET_N_STATS];
-	uint64_t lost; /* sum of the losses */
+	uint64_t stops[CRESSET_N_STOPS]; /* how user walks ended */
+	uint64_t lost;			 /* sum of the losses */
 };
 
 /* Sums n slots. */

@@ -2,6 +2,7 @@
 
 # What the commands stand on and unit tests can reach; nothing of it is in libcresset.
 cresset_module(cresset_cli
+	bytesize.c
 	duration.c
 	emit.c
 	interrupt.c

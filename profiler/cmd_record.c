@@ -39,6 +39,8 @@ struct record_options {
 	unsigned int freq_hz;
 	uint64_t duration_ns;
 	bool user_only, kernel_only;
+	const char *unwind;
+	uint64_t max_memory;
 	struct vec outputs;
 	const char *format;
 	bool per_process, per_thread;
@@ -46,6 +48,20 @@ struct record_options {
 	struct emit_symbols symbols;
 	bool quiet;
 };
+
+static const struct option_choice unwind_choices[] = {
+	[CRESSET_UNWIND_AUTO] = {"auto", "", "unwind tables (.eh_frame), frame pointers elsewhere"},
+	[CRESSET_UNWIND_FP] = {"fp", "", "frame pointers"},
+	[CRESSET_UNWIND_DWARF] = {"dwarf", "", "unwind tables, and nothing else"},
+};
+
+static bool unwind_choice(size_t i, struct option_choice *ret)
+{
+	if (i >= sizeof(unwind_choices) / sizeof(unwind_choices[0]))
+		return false;
+	*ret = unwind_choices[i];
+	return true;
+}
 
 #define T struct record_options
 
@@ -120,6 +136,18 @@ static const struct option_row rows[] = {
 	 .help = "kernel frames only",
 	 .offset = offsetof(T, kernel_only),
 	 .value = true},
+	{.kind = OPTION_STRING,
+	 .name = "unwind",
+	 .arg = "HOW",
+	 .help = "how user stacks are found: by unwind tables, with frame pointers where there are "
+		 "none (auto, the default), by frame pointers only (fp), or by tables only (dwarf)",
+	 .offset = offsetof(T, unwind),
+	 .choice = unwind_choice},
+	{.kind = OPTION_BYTES,
+	 .name = "max-memory",
+	 .arg = "SIZE",
+	 .help = "at most so much memory for unwind tables (default 128M)",
+	 .offset = offsetof(T, max_memory)},
 	{.kind = OPTION_GROUP, .name = "Output"},
 	{.kind = OPTION_STRINGS,
 	 .letter = 'o',
@@ -213,6 +241,16 @@ static const char *usage_problem(const struct record_options *o)
 	return NULL;
 }
 
+/* The parser has refused all other names. */
+static enum cresset_unwind unwind_of(const char *name)
+{
+	size_t i = 0;
+
+	while (name && strcmp(unwind_choices[i].name, name))
+		i++;
+	return (enum cresset_unwind)i;
+}
+
 static int load(struct record *r)
 {
 	struct cresset_recorder_options ro = CRESSET_RECORDER_OPTIONS_INIT;
@@ -230,6 +268,8 @@ static int load(struct record *r)
 	ro.user_only = r->o.user_only;
 	ro.kernel_only = r->o.kernel_only;
 	ro.freq_hz = r->o.freq_hz;
+	ro.unwind = unwind_of(r->o.unwind);
+	ro.max_memory = r->o.max_memory;
 	if (child && !has_target(&r->o)) {
 		ro.pids = &child;
 		ro.n_pids = 1;

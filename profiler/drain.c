@@ -2,7 +2,8 @@
 /*
  * See drain.h. The kernel hands out hash maps bucket by bucket and only whole buckets, so a batch
  * has to have room for the fullest one: -ENOSPC doubles the batch. The end is -ENOENT with the last
- * rows. A stack is a kilobyte in the map but mostly short, so only its frames are kept.
+ * rows. A row of a stacks map has room for more frames than most stacks have, so only its frames
+ * are kept.
  */
 #include "drain.h"
 
@@ -24,6 +25,7 @@ void drain_init(struct drain *d)
 	memset(d, 0, sizeof(*d));
 	d->samples_fds[0] = d->samples_fds[1] = -1;
 	d->stacks_fds[0] = d->stacks_fds[1] = -1;
+	d->deep_stacks_fds[0] = d->deep_stacks_fds[1] = -1;
 	vec_init(&d->rows, sizeof(struct drain_row));
 	vec_init(&d->stacks, sizeof(struct drain_stack));
 	vec_init(&d->frames, sizeof(uint64_t));
@@ -103,21 +105,44 @@ static int take_rows(struct drain *d, size_t n)
 	return 0;
 }
 
+static int take_stack(struct drain *d, uint64_t id, const __u64 *frames, uint32_t n)
+{
+	struct drain_stack stack = {.id = id, .first = (uint32_t)d->frames.n, .n = n};
+
+	if (!vec_push(&d->stacks, &stack, 1))
+		return -ENOMEM;
+	if (n && !vec_push(&d->frames, frames, n))
+		return -ENOMEM;
+	return 0;
+}
+
+static uint32_t at_most(uint32_t n, uint32_t limit)
+{
+	return n < limit ? n : limit;
+}
+
 static int take_stacks(struct drain *d, size_t n)
 {
 	const uint64_t *ids = d->keys;
+	const struct cresset_short_stack *stacks = d->values;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < n; i++)
+		r = take_stack(d, ids[i], stacks[i].frames,
+			       at_most(stacks[i].n, CRESSET_SHORT_FRAMES));
+	return r;
+}
+
+static int take_deep_stacks(struct drain *d, size_t n)
+{
+	const uint64_t *ids = d->keys;
 	const struct cresset_stack *stacks = d->values;
+	int r = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		struct drain_stack stack = {.id = ids[i], .first = (uint32_t)d->frames.n};
-
-		stack.n = stacks[i].n < CRESSET_MAX_FRAMES ? stacks[i].n : CRESSET_MAX_FRAMES;
-		if (!vec_push(&d->stacks, &stack, 1))
-			return -ENOMEM;
-		if (stack.n && !vec_push(&d->frames, stacks[i].frames, stack.n))
-			return -ENOMEM;
-	}
-	return 0;
+	for (size_t i = 0; !r && i < n; i++)
+		r = take_stack(d, ids[i], stacks[i].frames,
+			       at_most(stacks[i].n, CRESSET_MAX_FRAMES));
+	return r;
 }
 
 static int empty_map(struct drain *d, int fd, take_fn take)
@@ -157,16 +182,17 @@ static int compare_ids(const void *a, const void *b)
 
 int drain_read(struct drain *d, uint32_t generation)
 {
-	int r, r2;
+	int r, r2, r3;
 
 	d->rows.n = 0;
 	d->stacks.n = 0;
 	d->frames.n = 0;
 	r = empty_map(d, d->samples_fds[generation & 1], take_rows);
 	r2 = empty_map(d, d->stacks_fds[generation & 1], take_stacks);
+	r3 = empty_map(d, d->deep_stacks_fds[generation & 1], take_deep_stacks);
 	if (d->stacks.n)
 		qsort(d->stacks.data, d->stacks.n, sizeof(struct drain_stack), compare_ids);
-	return r ? r : r2;
+	return r ? r : r2 ? r2 : r3;
 }
 
 const uint64_t *drain_frames(const struct drain *d, uint64_t id, size_t *ret_n)

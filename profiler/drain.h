@@ -30,6 +30,7 @@ struct drain_stack {
 struct drain {
 	int samples_fds[2];
 	int stacks_fds[2];
+	int deep_stacks_fds[2];
 	volatile uint32_t *generation;	  /* in BPF's memory */
 	const struct cresset_slot *slots; /* of all CPUs and contexts */
 	size_t n_slots;

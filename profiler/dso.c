@@ -402,6 +402,27 @@ const struct elfhead *dso_elf(const struct dso *d)
 	return d->state == DSO_READY ? &d->file->elf : NULL;
 }
 
+bool dso_is_pseudo(const struct dso *d)
+{
+	return !strncmp(d->path, "/memfd:", 7) || !strncmp(d->path, "/SYSV", 5) ||
+	       !strcmp(d->path, "/dev/zero") || !strcmp(d->path, "/anon_hugepage");
+}
+
+bool dso_file_id(const struct dso *d, struct dso_file_id *ret)
+{
+	const struct dso_file *f = d->file;
+
+	if (d->state != DSO_READY)
+		return false;
+	*ret = (struct dso_file_id){
+		.dev = f->dev,
+		.ino = f->ino,
+		.size = (uint64_t)f->size,
+		.mtime_ns = (uint64_t)f->mtime.tv_sec * 1000000000u + (uint64_t)f->mtime.tv_nsec,
+	};
+	return true;
+}
+
 int dso_open(struct dso_table *t, struct dso *d)
 {
 	int r;
@@ -450,7 +471,7 @@ void dso_table_sweep(struct dso_table *t, uint64_t min_epoch)
 
 		if (!*at)
 			continue;
-		if (!(*at)->marked && (*at)->used_epoch < min_epoch) {
+		if (!(*at)->marked && !(*at)->pins && (*at)->used_epoch < min_epoch) {
 			dso_free(t, *at);
 			*at = NULL;
 			t->n--;

@@ -76,6 +76,8 @@ struct dso {
 	struct dso_file *file;
 	struct dso_place place;
 	bool marked;
+	unsigned int pins;   /* the owner's: not to be dropped */
+	uint64_t vdso_bytes; /* the owner's, of a VDSO */
 	/* The owner's cache: the mapping id of a segment in the profile of an epoch. */
 	uint64_t used_epoch;
 	uint64_t mapping_epoch;
@@ -115,9 +117,19 @@ struct dso *dso_table_get(const struct dso_table *t, uint32_t id);
 int dso_resolve(struct dso_table *t, struct dso *d, const struct dso_place *place, uint64_t drain);
 /* The file's segments and build-id; NULL unless READY. */
 const struct elfhead *dso_elf(const struct dso *d);
+/* Memory of a file that was never a file on a disk. */
+bool dso_is_pseudo(const struct dso *d);
 /* A descriptor of the caller's own for a binary's file, or -errno. */
 int dso_open(struct dso_table *t, struct dso *d);
-/* Drops what is not marked and was last used before min_epoch, and unmarks the rest. */
+/* What its file was by stat(2) when it was found; false unless READY. */
+struct dso_file_id {
+	uint64_t dev;
+	uint64_t ino;
+	uint64_t size;
+	uint64_t mtime_ns;
+};
+bool dso_file_id(const struct dso *d, struct dso_file_id *ret);
+/* Drops what is not marked or pinned and was last used before min_epoch, and unmarks the rest. */
 void dso_table_sweep(struct dso_table *t, uint64_t min_epoch);
 size_t dso_table_memory(const struct dso_table *t);
 

@@ -232,3 +232,38 @@ int elfhead_find(const struct elfhead *e, uint64_t offset)
 	}
 	return -1;
 }
+
+int elfhead_find_code(const struct elfhead *e, uint64_t offset, uint64_t size)
+{
+	uint64_t end = offset + size < offset ? UINT64_MAX : offset + size, most = 0;
+	int found = -1;
+
+	for (size_t i = 0; i < e->n_loads; i++) {
+		const struct elfhead_load *l = &e->loads[i];
+		uint64_t from = l->offset > offset ? l->offset : offset, to = l->offset + l->filesz;
+
+		if (to > end)
+			to = end;
+		if (!l->executable || from >= to || to - from <= most)
+			continue;
+		most = to - from;
+		found = (int)i;
+	}
+	return found;
+}
+
+int elfhead_find_address(const struct elfhead *e, uint64_t vaddr)
+{
+	int found = -1;
+
+	for (size_t i = 0; i < e->n_loads; i++) {
+		const struct elfhead_load *l = &e->loads[i];
+
+		if (vaddr >= l->vaddr && vaddr - l->vaddr < l->memsz)
+			return (int)i;
+		if (found < 0 && l->executable && (vaddr | 4095) >= l->vaddr &&
+		    (vaddr & ~UINT64_C(4095)) < l->vaddr + l->memsz)
+			found = (int)i;
+	}
+	return found;
+}

@@ -37,6 +37,10 @@ int elfhead_read(int fd, struct elfhead *ret);
  * offset, else any that has it, else an executable one whose pages have it.
  */
 int elfhead_find(const struct elfhead *e, uint64_t offset);
+/* The executable segment that most of this part of the file belongs to; -1 if none. */
+int elfhead_find_code(const struct elfhead *e, uint64_t offset, uint64_t size);
+/* The segment that has this virtual address, the pages of its ends included; -1 if none. */
+int elfhead_find_address(const struct elfhead *e, uint64_t vaddr);
 /* Finds the GNU build-id in the bytes of a note segment; the size, 0 if there is none. */
 size_t elfhead_build_id(const void *notes, size_t size, size_t align, uint8_t *ret, size_t max);
 

@@ -7,6 +7,7 @@
  */
 #include "options.h"
 
+#include "bytesize.h"
 #include "duration.h"
 #include "suggest.h"
 
@@ -208,6 +209,14 @@ static int set_value(const struct parser *p, const struct option_row *row, const
 				p->err, -EINVAL,
 				"%s needs a time like 10s, 1m or 500ms%s, not '%s'", name,
 				r == -ERANGE ? " (up to 1000d)" : "", text);
+		return 0;
+	case OPTION_BYTES:
+		r = bytesize_parse(text, at);
+		if (r < 0)
+			return cresset_error_set(
+				p->err, -EINVAL,
+				"%s needs an amount of memory like 64M or 1G%s, not '%s'", name,
+				r == -ERANGE ? " (up to 1024T)" : "", text);
 		return 0;
 	default:
 		return -EINVAL;

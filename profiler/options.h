@@ -27,6 +27,7 @@ enum option_kind {
 	OPTION_UINT,	 /* unsigned int within min … max */
 	OPTION_NUMBER,	 /* double within min … max */
 	OPTION_DURATION, /* uint64_t, ns */
+	OPTION_BYTES,	 /* uint64_t */
 };
 
 /* One of the names that an argument may be. */

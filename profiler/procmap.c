@@ -44,7 +44,7 @@ int procmap_init(struct procmap *pm)
 	return dso_table_init(&pm->dsos, 0);
 }
 
-int procmap_new(struct procmap **ret, struct cresset_error *err)
+int procmap_new(struct procmap **ret, bool prompt, struct cresset_error *err)
 {
 	struct procmap *pm = malloc(sizeof(*pm));
 	int r;
@@ -55,7 +55,7 @@ int procmap_new(struct procmap **ret, struct cresset_error *err)
 	if (r)
 		cresset_error_set(err, r, "out of memory");
 	else
-		r = sideband_new(&pm->sideband, err);
+		r = sideband_new(&pm->sideband, prompt, err);
 	if (r) {
 		procmap_free(pm);
 		return r;
@@ -196,15 +196,14 @@ static int anon_location(struct procmap *pm, struct cresset_profile *p, uint32_t
 	return r ? r : add_location(p, mapping, address, flags | CRESSET_LOCATION_JIT, ret);
 }
 
-static int vdso_location(struct cresset_profile *p, const struct addrspace_range *range,
-			 const struct dso *d, uint64_t address, uint32_t flags, uint32_t *ret)
+static int vdso_location(struct cresset_profile *p, uint64_t size, const struct dso *d,
+			 uint64_t offset, uint32_t flags, uint32_t *ret)
 {
-	struct cresset_mapping m = {.limit = range->end - range->start,
-				    .kind = CRESSET_MAPPING_VDSO};
+	struct cresset_mapping m = {.limit = size, .kind = CRESSET_MAPPING_VDSO};
 	uint32_t mapping;
 	int r = add_mapping(p, &m, d->path, NULL, 0, &mapping);
 
-	return r ? r : add_location(p, mapping, address - range->start, flags, ret);
+	return r ? r : add_location(p, mapping, offset, flags, ret);
 }
 
 /* The binary cannot be read: by file offset. */
@@ -226,12 +225,12 @@ static int offset_location(struct procmap *pm, struct cresset_profile *p,
 	return r ? r : add_location(p, mapping, offset, flags, ret);
 }
 
+/* The file's own address, in that segment. */
 static int elf_location(struct procmap *pm, struct cresset_profile *p, struct dso *d, int segment,
-			uint64_t offset, uint32_t flags, uint32_t *ret)
+			uint64_t address, uint32_t flags, uint32_t *ret)
 {
 	const struct elfhead *elf = dso_elf(d);
 	const struct elfhead_load *load = &elf->loads[segment];
-	uint64_t address = offset - load->offset + load->vaddr;
 	struct cresset_mapping m = {.start = load->vaddr,
 				    .limit = load->vaddr + load->memsz,
 				    .offset = load->offset,
@@ -257,13 +256,6 @@ static int elf_location(struct procmap *pm, struct cresset_profile *p, struct ds
 	return add_location(p, mapping, address, flags, ret);
 }
 
-/* Memory of a file that was never a file on a disk. */
-static bool is_pseudo_file(const char *path)
-{
-	return !strncmp(path, "/memfd:", 7) || !strncmp(path, "/SYSV", 5) ||
-	       !strcmp(path, "/dev/zero") || !strcmp(path, "/anon_hugepage");
-}
-
 static int range_location(struct procmap *pm, struct cresset_profile *p,
 			  const struct process *process, const struct addrspace_range *range,
 			  uint64_t address, uint32_t flags, uint32_t *ret)
@@ -277,18 +269,42 @@ static int range_location(struct procmap *pm, struct cresset_profile *p,
 	int segment, r;
 
 	if (d->kind == DSO_VDSO)
-		return vdso_location(p, range, d, address, flags, ret);
+		return vdso_location(p, range->end - range->start, d, address - range->start, flags,
+				     ret);
 	d->used_epoch = pm->epoch;
 	r = dso_resolve(&pm->dsos, d, &place, pm->table.drain);
 	if (r)
 		return r;
 	if (d->kind == DSO_ANON || d->state == DSO_NOT_ELF ||
-	    (d->state == DSO_UNREADABLE && is_pseudo_file(d->path)))
+	    (d->state == DSO_UNREADABLE && dso_is_pseudo(d)))
 		return anon_location(pm, p, process->pid, range, d, address, flags, ret);
 	segment = d->state == DSO_READY ? elfhead_find(dso_elf(d), offset) : -1;
 	if (segment < 0)
 		return offset_location(pm, p, range, d, offset, flags, ret);
+	offset += dso_elf(d)->loads[segment].vaddr - dso_elf(d)->loads[segment].offset;
 	return elf_location(pm, p, d, segment, offset, flags, ret);
+}
+
+int procmap_binary_location(struct procmap *pm, struct cresset_profile *p, uint32_t binary,
+			    uint64_t address, uint32_t flags, uint32_t *ret_location)
+{
+	struct dso *d = dso_table_get(&pm->dsos, binary);
+	struct cresset_mapping m = {.limit = UINT64_MAX, .kind = CRESSET_MAPPING_OTHER};
+	uint32_t mapping;
+	int segment, r;
+
+	use_profile(pm, p);
+	pm->stats.addresses++;
+	if (d && d->kind == DSO_VDSO)
+		return vdso_location(p, d->vdso_bytes, d, address, flags, ret_location);
+	segment = d && dso_elf(d) ? elfhead_find_address(dso_elf(d), address) : -1;
+	if (segment >= 0) {
+		d->used_epoch = pm->epoch;
+		return elf_location(pm, p, d, segment, address, flags, ret_location);
+	}
+	pm->stats.addresses_unknown++;
+	r = add_mapping(p, &m, "[unknown]", NULL, 0, &mapping);
+	return r ? r : add_location(p, mapping, address, flags, ret_location);
 }
 
 /* ---- Images. */

@@ -30,6 +30,8 @@
 #include <cresset/symbolizer.h>
 #include <cresset/types.h>
 
+#include "core/vec.h"
+
 struct procmap;
 
 /* Sums since procmap_new, but for those that say "now". */
@@ -56,8 +58,8 @@ struct procmap_stats {
 	uint64_t dropped;	      /* ranges, images, binaries not kept for a limit */
 };
 
-/* Opens a side-band ring on each online CPU. */
-int procmap_new(struct procmap **ret, struct cresset_error *err);
+/* Opens a side-band ring on each online CPU. prompt: procmap_fd() is readable after any record. */
+int procmap_new(struct procmap **ret, bool prompt, struct cresset_error *err);
 void procmap_free(struct procmap *pm);
 /* Mappings, comm and exec id of every process that lives. */
 int procmap_scan(struct procmap *pm, struct cresset_error *err);
@@ -75,6 +77,9 @@ void procmap_cpu_offline(struct procmap *pm, int cpu);
  */
 int procmap_location(struct procmap *pm, struct cresset_profile *p, uint32_t pid, uint32_t exec_id,
 		     uint64_t address, uint32_t flags, uint32_t *ret_location);
+/* An address of a binary's own (procmap_view()), which must be pinned. */
+int procmap_binary_location(struct procmap *pm, struct cresset_profile *p, uint32_t binary,
+			    uint64_t address, uint32_t flags, uint32_t *ret_location);
 int procmap_kernel_location(struct procmap *pm, struct cresset_profile *p, uint64_t address,
 			    uint32_t *ret_location);
 /*
@@ -82,6 +87,69 @@ int procmap_kernel_location(struct procmap *pm, struct cresset_profile *p, uint6
  * this when a profile was freed, as the next one may get its address.
  */
 void procmap_forget_profile(struct procmap *pm);
+
+/* ---- For an unwinder that has to know beforehand what a process has mapped. */
+
+enum procmap_view_kind {
+	PROCMAP_VIEW_ELF, /* run-time address - bias: an address of the binary's own */
+	PROCMAP_VIEW_VDSO,
+	PROCMAP_VIEW_CODE,	 /* generated at run time: no binary */
+	PROCMAP_VIEW_UNREADABLE, /* a file that cannot be had */
+};
+
+struct procmap_view {
+	uint64_t start;
+	uint64_t end;
+	uint64_t bias;
+	uint32_t binary; /* 0: none */
+	enum procmap_view_kind kind;
+};
+
+/* What a binary is known by. */
+struct procmap_binary {
+	const uint8_t *build_id; /* valid until the next call */
+	size_t build_id_size;	 /* 0: none */
+	uint64_t segments;	 /* digest of its segments */
+	uint64_t dev, ino, size, mtime_ns;
+};
+
+typedef int (*procmap_view_fn)(void *arg, const struct procmap_view *view);
+/*
+ * The executable ranges of what the process runs now, in order; binaries not seen before are looked
+ * for. -ESRCH: the process is not known, has ended, or does not run the image of that exec id.
+ */
+int procmap_view(struct procmap *pm, uint32_t pid, uint32_t exec_id, procmap_view_fn fn, void *arg);
+/* Of what the process runs now; false if it is not known. */
+bool procmap_exec_id(const struct procmap *pm, uint32_t pid, uint32_t *ret_exec_id);
+/*
+ * A walk in the process came to these addresses: if nothing is known there its mappings are read
+ * again (if that is allowed by now).
+ */
+void procmap_missed(struct procmap *pm, uint32_t pid, uint32_t exec_id, uint64_t start,
+		    uint64_t end);
+/* False for an id that does not exist, or is no ELF file. */
+bool procmap_get_binary(const struct procmap *pm, uint32_t binary, struct procmap_binary *ret);
+bool procmap_is_vdso(const struct procmap *pm, uint32_t binary);
+/* A descriptor of the caller's own, or -errno. */
+int procmap_open_binary(struct procmap *pm, uint32_t binary);
+/* A binary that is pinned (once or more often) keeps its id. */
+void procmap_pin(struct procmap *pm, uint32_t binary);
+void procmap_unpin(struct procmap *pm, uint32_t binary);
+/* From here on changes of processes are noted. */
+void procmap_watch(struct procmap *pm);
+struct procmap_change {
+	uint32_t pid;
+	uint32_t ppid;
+	bool ended;  /* or it is gone altogether */
+	bool forked; /* runs what its parent ran */
+};
+/*
+ * Processes that began, ended, ran another program or mapped something since the last call, each
+ * once. Appends struct procmap_change. -ENOMEM.
+ */
+int procmap_take_changes(struct procmap *pm, struct vec *changes);
+/* The same of every process that lives. */
+int procmap_list(struct procmap *pm, struct vec *changes);
 
 /* The process's (its leader's) comm, NULL if unknown; valid until the next call. */
 const char *procmap_comm(struct procmap *pm, uint32_t pid, uint32_t exec_id);

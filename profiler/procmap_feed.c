@@ -104,7 +104,7 @@ int procmap_feed(void *procmap, const struct sideband_event *e)
 int procmap_poll(struct procmap *pm)
 {
 	pm->last_image = NULL;
-	return sideband_poll(pm->sideband, procmap_feed, pm);
+	return pm->sideband ? sideband_poll(pm->sideband, procmap_feed, pm) : 0;
 }
 
 /* ---- Scan. */

@@ -15,6 +15,7 @@ void proctab_init(struct proctab *t)
 {
 	memset(t, 0, sizeof(*t));
 	vec_init(&t->processes, sizeof(struct process *));
+	vec_init(&t->changes, sizeof(uint32_t));
 	hash_init(&t->index);
 }
 
@@ -45,6 +46,7 @@ void proctab_release(struct proctab *t)
 	for (size_t i = 0; i < t->processes.n; i++)
 		process_free(at(t, i));
 	vec_release(&t->processes);
+	vec_release(&t->changes);
 	hash_release(&t->index);
 }
 
@@ -83,12 +85,34 @@ void image_set_comm(struct image *image, const char *comm)
 	image->comm[sizeof(image->comm) - 1] = '\0';
 }
 
+/* If memory is out the change is not told: whoever listens also hears of what it misses. */
+static void note_change(struct proctab *t, struct process *p)
+{
+	if (!t->tell_changes || p->changed || !vec_push(&t->changes, &p->pid, 1))
+		return;
+	p->changed = true;
+}
+
+void proctab_take_changes(struct proctab *t, const uint32_t **ret_pids, size_t *ret_n)
+{
+	*ret_pids = t->changes.data;
+	*ret_n = t->changes.n;
+	for (size_t i = 0; i < t->changes.n; i++) {
+		struct process *p = proctab_find(t, (*ret_pids)[i]);
+
+		if (p)
+			p->changed = false;
+	}
+	t->changes.n = 0;
+}
+
 static void end_newest(struct proctab *t, struct process *p)
 {
 	if (p->newest->ended)
 		return;
 	p->newest->ended = true;
 	p->newest->ended_drain = t->drain;
+	note_change(t, p);
 }
 
 static void drop_oldest(struct process *p)
@@ -149,6 +173,7 @@ static int push_image(struct proctab *t, uint32_t pid, struct process **ret)
 			t->dropped++;
 		}
 	}
+	note_change(t, p);
 	*ret = p;
 	return 0;
 }
@@ -256,6 +281,7 @@ int proctab_mmap(struct proctab *t, uint32_t pid, const struct addrspace_range *
 	r = running(t, pid, &p);
 	if (r || !p)
 		return r;
+	note_change(t, p);
 	return proctab_add_range(t, p->newest, range, joinable);
 }
 

@@ -50,6 +50,7 @@ struct process {
 	uint32_t pid;
 	uint32_t ppid;
 	size_t n_images;
+	bool changed;	      /* its pid is in the table's list */
 	struct image *newest; /* never NULL */
 };
 
@@ -57,6 +58,8 @@ struct proctab {
 	struct vec processes; /* struct process * */
 	struct hash index;    /* pid to position + 1 */
 	uint64_t drain;	      /* counts proctab_expire() */
+	bool tell_changes;    /* keep the list of changes; somebody empties it */
+	struct vec changes;   /* uint32_t, pids of processes that are not what they were */
 	uint64_t dropped;     /* for a limit */
 };
 
@@ -88,6 +91,8 @@ int proctab_seen(struct proctab *t, uint32_t pid, uint32_t exec_id, bool exec_kn
 int proctab_add_range(struct proctab *t, struct image *image, const struct addrspace_range *range,
 		      bool joinable);
 void image_set_comm(struct image *image, const char *comm);
+/* Empties the list of changes; pids[] stands until the next event. */
+void proctab_take_changes(struct proctab *t, const uint32_t **ret_pids, size_t *ret_n);
 
 /*
  * Ends a drain: drops images that ended before the last one but one. Whether a process whose leader

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bpf/unwind.h"
+
 static int push_location(struct rows *rows, int r, uint32_t location)
 {
 	if (r)
@@ -48,6 +50,30 @@ static int push_kernel(struct rows *rows, const struct drain_row *row, const uin
 	return r;
 }
 
+/* Frames of a walk by tables name the file, others are where the process has it. */
+static int add_frame(struct rows *rows, const struct cresset_sample_key *key, uint64_t frame,
+		     uint64_t address, uint32_t flags, uint32_t *ret)
+{
+	if (rows->unwinder->location && CRESSET_FRAME_DSO(frame))
+		return rows->unwinder->location(rows->session, rows->profile, frame, address, flags,
+						ret);
+	return procmap_location(rows->procmap, rows->profile, key->pid, key->exec_id, address,
+				flags, ret);
+}
+
+/*
+ * The caller of generated code is always found by its frame pointer: that is no fallback. So what
+ * counts is what the frame before is.
+ */
+static uint32_t fallback_flag(const struct rows *rows, uint64_t frame, uint32_t callee)
+{
+	const struct cresset_location *loc = cresset_profile_location(rows->profile, callee);
+
+	if (!(frame & CRESSET_FRAME_FALLBACK) || loc->flags & CRESSET_LOCATION_JIT)
+		return 0;
+	return CRESSET_LOCATION_FALLBACK;
+}
+
 static int push_user(struct rows *rows, const struct drain_row *row, const uint64_t *frames,
 		     size_t n)
 {
@@ -57,10 +83,14 @@ static int push_user(struct rows *rows, const struct drain_row *row, const uint6
 	int r = 0;
 
 	for (size_t i = 0; !r && i < n; i++) {
-		uint64_t address = frames[i] - (i > 0 || after);
+		bool native = rows->unwinder->location;
+		uint64_t frame = frames[i];
+		uint64_t address = native ? frame & CRESSET_FRAME_ADDRESS : frame;
+		uint32_t flags = native ? fallback_flag(rows, frame, location) : 0;
 
-		r = procmap_location(rows->procmap, rows->profile, row->key.pid, row->key.exec_id,
-				     address, 0, &location);
+		if (i ? !(native && frame & CRESSET_FRAME_EXACT) : after)
+			address--;
+		r = add_frame(rows, &row->key, frame, address, flags, &location);
 		r = push_location(rows, r, location);
 	}
 	broken = rows->unwinder->broken(row->key.flags & CRESSET_SAMPLE_STOP, n);

@@ -7,6 +7,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,15 +23,22 @@ static uint64_t clock_ns(clockid_t clock)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
+enum { SERVE_GAP_MS = 1 };
+
+uint64_t session_now_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
+}
+
 static size_t kernel_frame_limit(void)
 {
-	unsigned int limit = CRESSET_MAX_FRAMES;
+	unsigned int limit = CRESSET_MAX_KERNEL_FRAMES;
 	FILE *f = fopen("/proc/sys/kernel/perf_event_max_stack", "re");
 
 	if (!f)
 		return limit;
-	if (fscanf(f, "%u", &limit) != 1 || limit > CRESSET_MAX_FRAMES || !limit)
-		limit = CRESSET_MAX_FRAMES;
+	if (fscanf(f, "%u", &limit) != 1 || limit > CRESSET_MAX_KERNEL_FRAMES || !limit)
+		limit = CRESSET_MAX_KERNEL_FRAMES;
 	fclose(f);
 	return limit;
 }
@@ -88,8 +96,24 @@ static int choose_source(struct session *s, struct cresset_error *err)
 	s->source = source_by_name(name);
 	if (!s->source)
 		return no_event(name, err);
-	s->unwinder = unwinder_at(CRESSET_UNWINDER_fp);
 	return s->source->configure(s, err);
+}
+
+static int choose_unwinder(struct session *s, struct cresset_error *err)
+{
+	switch (s->options.unwind) {
+	case CRESSET_UNWIND_AUTO:
+	case CRESSET_UNWIND_DWARF:
+		s->unwinder = unwinder_at(CRESSET_UNWINDER_native);
+		/* Nothing to walk. */
+		if (s->options.kernel_only)
+			s->unwinder = unwinder_at(CRESSET_UNWINDER_fp);
+		return 0;
+	case CRESSET_UNWIND_FP:
+		s->unwinder = unwinder_at(CRESSET_UNWINDER_fp);
+		return 0;
+	}
+	return cresset_error_set(err, -EINVAL, "no unwinder of number %d", s->options.unwind);
 }
 
 static int new_profile(struct session *s, struct cresset_error *err)
@@ -133,11 +157,15 @@ int session_new(const struct cresset_recorder_options *options, const struct ses
 	if (!r)
 		r = choose_source(s, err);
 	if (!r)
+		r = choose_unwinder(s, err);
+	if (!r)
 		r = session_load(s, err);
 	if (!r)
-		r = procmap_new(&s->procmap, err);
+		r = procmap_new(&s->procmap, s->unwinder->serve, err);
 	if (!r)
 		r = new_profile(s, err);
+	if (!r && s->unwinder->open)
+		r = s->unwinder->open(s, err);
 	if (r) {
 		session_free(s);
 		return r;
@@ -152,6 +180,8 @@ void session_free(struct session *s)
 		return;
 	if (s->source && s->cpu_fds)
 		s->source->detach(s);
+	if (s->unwinder && s->unwinder->release)
+		s->unwinder->release(s);
 	if (s->slots)
 		munmap(s->slots, s->slots_bytes);
 	cresset_bpf__destroy(s->bpf);
@@ -186,6 +216,8 @@ int session_start(struct session *s, struct cresset_error *err)
 	if (s->start_ns)
 		return cresset_error_set(err, -EALREADY, "the recording has been started already");
 	r = attach_followers(s, err);
+	if (!r && s->unwinder->attach)
+		r = s->unwinder->attach(s, err);
 	if (r)
 		return r;
 	s->start_ns = s->drained_ns = clock_ns(CLOCK_MONOTONIC);
@@ -194,6 +226,11 @@ int session_start(struct session *s, struct cresset_error *err)
 	s->attached = !r;
 	if (!r)
 		r = procmap_scan(s->procmap, err);
+	if (!r && s->unwinder->start) {
+		r = s->unwinder->start(s);
+		if (r)
+			cresset_error_set(err, r, "cannot begin to unwind: %s", strerror(-r));
+	}
 	if (r)
 		s->source->detach(s);
 	return r;
@@ -237,42 +274,107 @@ int session_drain(struct session *s)
 	if (!r)
 		r = r2;
 	r2 = rows_write(&s->rows, &s->drain);
+	r = r ? r : r2;
 	procmap_expire(s->procmap);
+	r2 = s->unwinder->drained ? s->unwinder->drained(s) : 0;
 	return r ? r : r2;
 }
 
-/* Milliseconds until the next drain is due. */
-static int due_ms(const struct session *s)
+/* Milliseconds from now until a drain, or the unwinder's serving, is due. */
+static int until_drain(const struct session *s)
 {
-	uint64_t passed = (clock_ns(CLOCK_MONOTONIC) - s->drained_ns) / 1000000;
+	uint64_t passed = (session_now_ns() - s->drained_ns) / 1000000;
 
 	return passed >= s->limits.drain_ms ? 0 : (int)(s->limits.drain_ms - passed);
 }
 
-/* Until the time is over, a target exits, or the side-band rings fill. */
-static void wait_for_something(struct session *s, int timeout_ms)
+static int until_serving(const struct session *s)
 {
-	struct pollfd *fds = s->targets.pids, *side_band = &fds[s->targets.n_pids];
+	uint64_t now = session_now_ns();
 
-	*side_band = (struct pollfd){.fd = procmap_fd(s->procmap), .events = POLLIN};
-	if (poll(fds, s->targets.n_pids + 1, timeout_ms) > 0 && side_band->revents)
+	if (!s->unwinder->serve)
+		return INT_MAX;
+	return s->serve_ns <= now ? 0 : (int)((s->serve_ns - now + 999999) / 1000000);
+}
+
+static int serve(struct session *s)
+{
+	unsigned int ms;
+	int r = s->unwinder->serve(s, &ms);
+	uint64_t now = session_now_ns();
+
+	s->served_ns = now;
+	s->serve_ns = now + ms * UINT64_C(1000000);
+	return r;
+}
+
+/*
+ * Something has happened. Programs begin with a burst of mappings, so the unwinder gets all of it
+ * at once, and not too often on a machine where programs begin all the time.
+ */
+static void serve_soon(struct session *s)
+{
+	uint64_t at = s->served_ns + SERVE_GAP_MS * UINT64_C(1000000);
+
+	if (at < s->serve_ns)
+		s->serve_ns = at;
+}
+
+/* Until the time is over, a target exits (true), or there is something to read. */
+static bool wait_for_something(struct session *s, int timeout_ms)
+{
+	struct pollfd *fds = s->targets.pids, *more = &fds[s->targets.n_pids];
+	bool ended = false, soon = until_serving(s) <= SERVE_GAP_MS;
+
+	/* What has been heard need not be heard again. */
+	more[0] = (struct pollfd){.fd = soon ? -1 : procmap_fd(s->procmap), .events = POLLIN};
+	more[1] =
+		(struct pollfd){.fd = s->unwinder->fd ? s->unwinder->fd(s) : -1, .events = POLLIN};
+	if (poll(fds, s->targets.n_pids + 2, timeout_ms) <= 0)
+		return false;
+	if (more[0].revents && s->unwinder->serve)
+		serve_soon(s);
+	else if (more[0].revents)
 		procmap_poll(s->procmap);
+	if (more[1].revents)
+		s->serve_ns = 0;
+	for (size_t i = 0; i < s->targets.n_pids; i++)
+		ended |= fds[i].fd >= 0 && fds[i].revents;
+	return ended;
+}
+
+static int least(int a, int b)
+{
+	return a < b ? a : b;
 }
 
 int session_poll(struct session *s, int timeout_ms)
 {
-	int due, r;
+	uint64_t end_ns = session_now_ns() + (timeout_ms > 0 ? timeout_ms : 0) * UINT64_C(1000000);
+	bool done = false;
+	int left, r;
 
 	if (!s->attached)
 		return -EINVAL;
-	due = due_ms(s);
-	if (timeout_ms > 0 && due > 0)
-		wait_for_something(s, due < timeout_ms ? due : timeout_ms);
-	if (due_ms(s) == 0) {
-		follow_cpus(s);
-		r = session_drain(s);
-		if (r)
-			return r;
+	while (!done) {
+		uint64_t now = session_now_ns();
+
+		left = now >= end_ns ? 0 : (int)((end_ns - now + 999999) / 1000000);
+		left = least(left, least(until_drain(s), until_serving(s)));
+		done = left > 0 && wait_for_something(s, left);
+		if (until_serving(s) == 0) {
+			r = serve(s);
+			if (r)
+				return r;
+		}
+		if (until_drain(s) == 0) {
+			follow_cpus(s);
+			r = session_drain(s);
+			if (r)
+				return r;
+			done = true;
+		}
+		done |= session_now_ns() >= end_ns;
 	}
 	return targets_live(&s->targets) ? 1 : 0;
 }
@@ -341,4 +443,6 @@ void session_get_stats(const struct session *s, struct cresset_recorder_stats *r
 	ret->hardware = s->event.hardware;
 	ret->freq_hz = s->rate_hz;
 	get_kernel_stats(s, ret);
+	if (s->unwinder->get_stats)
+		s->unwinder->get_stats(s, ret);
 }

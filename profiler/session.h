@@ -37,6 +37,7 @@ struct session {
 	struct session_limits limits;
 	const struct source *source;
 	const struct unwinder *unwinder;
+	void *unwind; /* the unwinder's own */
 	struct cresset_bpf *bpf;
 	struct procmap *procmap;
 	struct cresset_profile *profile;
@@ -59,6 +60,8 @@ struct session {
 	uint64_t start_ns; /* CLOCK_MONOTONIC; 0: not started */
 	int64_t start_time_ns;
 	uint64_t drained_ns;
+	uint64_t serve_ns;  /* when the unwinder wants to be served */
+	uint64_t served_ns; /* when it was */
 	bool attached;
 };
 
@@ -72,6 +75,8 @@ int session_poll(struct session *s, int timeout_ms);
 int session_drain(struct session *s);
 int session_stop(struct session *s, struct cresset_profile **ret, struct cresset_error *err);
 void session_get_stats(const struct session *s, struct cresset_recorder_stats *ret);
+/* CLOCK_MONOTONIC */
+uint64_t session_now_ns(void);
 
 /* session_load.c: options to programs and maps in the kernel. */
 int session_load(struct session *s, struct cresset_error *err);

@@ -81,6 +81,9 @@ int session_finish(struct session *s)
 				 now_ns(CLOCK_MONOTONIC) - (int64_t)s->start_ns);
 	if (uname(&host))
 		memset(&host, 0, sizeof(host));
+	r = s->unwinder->finish ? s->unwinder->finish(s) : 0;
+	if (r)
+		return r;
 	snprintf(comment, sizeof(comment), "cresset %s on %s %s %s: %s at %u Hz", cresset_version(),
 		 host.sysname, host.release, host.machine, s->event_name, s->rate_hz);
 	return cresset_profile_add_comment(s->profile, comment);

@@ -4,8 +4,9 @@
  *
  * Sizes. One generation holds what is sampled between two drains, twice over, so that a late drain
  * loses nothing. The time between drains is chosen so that this is small: at most SAMPLES_A_DRAIN
- * samples, at most a second. A stack in a map is a kilobyte; there is room for as many stacks as
- * samples, since both stacks of a sample are hardly ever new.
+ * samples, at most a second. There is room for as many stacks as samples, since both stacks of a
+ * sample are hardly ever new; and for half as many deep ones, which is one for each sample between
+ * two drains in time. That is 1.5 KiB a row, where one map for all would take 2 KiB.
  */
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -57,6 +58,7 @@ static int set_sizes(struct session *s)
 	uint32_t n_slots = (uint32_t)(s->n_cpus * CRESSET_N_CONTEXTS);
 	uint32_t n_pids = s->options.n_pids ? (uint32_t)s->options.n_pids : 1;
 	uint32_t n_tids = s->options.n_tids ? (uint32_t)s->options.n_tids : 1;
+	uint32_t max_deep = (s->limits.max_stacks + 1) / 2;
 	int r = 0;
 
 	if (s->options.n_pids && !s->options.no_inherit)
@@ -67,8 +69,14 @@ static int set_sizes(struct session *s)
 	r |= bpf_map__set_max_entries(s->bpf->maps.samples_1, s->limits.max_samples);
 	r |= bpf_map__set_max_entries(s->bpf->maps.stacks_0, s->limits.max_stacks);
 	r |= bpf_map__set_max_entries(s->bpf->maps.stacks_1, s->limits.max_stacks);
+	r |= bpf_map__set_max_entries(s->bpf->maps.deep_stacks_0, max_deep);
+	r |= bpf_map__set_max_entries(s->bpf->maps.deep_stacks_1, max_deep);
 	r |= bpf_map__set_max_entries(s->bpf->maps.target_pids, n_pids);
 	r |= bpf_map__set_max_entries(s->bpf->maps.target_tids, n_tids);
+	/* An unwinder that has tables says how large. */
+	r |= bpf_map__set_max_entries(s->bpf->maps.unwind_rules, 1);
+	r |= bpf_map__set_max_entries(s->bpf->maps.unwind_procs, 1);
+	r |= bpf_map__set_max_entries(s->bpf->maps.unwind_misses, 1);
 	return r ? -EINVAL : 0;
 }
 
@@ -81,12 +89,14 @@ static void set_config(struct session *s)
 	if (getrandom(&config->hash_seed, sizeof(config->hash_seed), GRND_NONBLOCK) !=
 	    sizeof(config->hash_seed))
 		config->hash_seed = 0x5bd1e9955bd1e995;
-	config->unwinder = CRESSET_UNWINDER_fp;
+	config->unwinder = unwinder_id(s->unwinder);
 	config->by_pid = s->options.n_pids > 0;
 	config->by_tid = s->options.n_tids > 0;
 	config->by_cgroup = s->options.cgroup != NULL;
 	config->user_only = s->options.user_only;
 	config->kernel_only = s->options.kernel_only;
+	bpf_program__set_autoload(s->bpf->progs.cresset_unwind_fork, false);
+	bpf_program__set_autoload(s->bpf->progs.cresset_unwind_free, false);
 	bpf_program__set_autoload(s->bpf->progs.cresset_fork, inherit);
 	bpf_program__set_autoload(s->bpf->progs.cresset_free, inherit);
 }
@@ -136,6 +146,8 @@ static int map_slots(struct session *s, struct cresset_error *err)
 	s->drain.samples_fds[1] = bpf_map__fd(s->bpf->maps.samples_1);
 	s->drain.stacks_fds[0] = bpf_map__fd(s->bpf->maps.stacks_0);
 	s->drain.stacks_fds[1] = bpf_map__fd(s->bpf->maps.stacks_1);
+	s->drain.deep_stacks_fds[0] = bpf_map__fd(s->bpf->maps.deep_stacks_0);
+	s->drain.deep_stacks_fds[1] = bpf_map__fd(s->bpf->maps.deep_stacks_1);
 	s->drain.generation = &s->bpf->bss->cresset_generation;
 	return 0;
 }
@@ -199,8 +211,12 @@ static int open_and_load(struct session *s, char *log, struct cresset_error *err
 		return describe_failure(-errno, log, err);
 	set_config(s);
 	r = set_sizes(s);
-	if (!r)
-		r = cresset_bpf__load(s->bpf);
+	if (r)
+		return describe_failure(r, log, err);
+	r = s->unwinder->configure ? s->unwinder->configure(s, err) : 0;
+	if (r)
+		return r;
+	r = cresset_bpf__load(s->bpf);
 	return r ? describe_failure(r, log, err) : 0;
 }
 

@@ -54,6 +54,7 @@ struct sideband {
 	int epoll_fd;
 	size_t wanted_bytes;
 	bool no_build_id; /* this kernel refuses it */
+	bool prompt;
 	struct sideband_stats stats;
 };
 
@@ -298,7 +299,7 @@ int sideband_cpu_online(struct sideband *s, int cpu, struct cresset_error *err)
 	if (!c)
 		return -ENOMEM;
 	c->cpu = cpu;
-	c->fd = open_event(s, cpu, s->wanted_bytes / 2);
+	c->fd = open_event(s, cpu, s->prompt ? 1 : s->wanted_bytes / 2);
 	if (c->fd < 0) {
 		r = c->fd;
 		goto fail;
@@ -358,7 +359,7 @@ static int open_all(struct sideband *s, struct cresset_error *err)
 	return 0;
 }
 
-int sideband_new(struct sideband **ret, struct cresset_error *err)
+int sideband_new(struct sideband **ret, bool prompt, struct cresset_error *err)
 {
 	struct sideband *s = calloc(1, sizeof(*s));
 	int r;
@@ -366,6 +367,7 @@ int sideband_new(struct sideband **ret, struct cresset_error *err)
 	if (!s)
 		return cresset_error_set(err, -ENOMEM, "out of memory");
 	vec_init(&s->rings, sizeof(struct cpu_ring *));
+	s->prompt = prompt;
 	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	r = s->epoll_fd < 0 ? cresset_error_set(err, -errno, "epoll: %s", strerror(errno))
 			    : open_all(s, err);

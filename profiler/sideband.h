@@ -59,13 +59,13 @@ struct sideband_stats {
 
 struct sideband;
 
-/* Rings on all online CPUs. */
-int sideband_new(struct sideband **ret, struct cresset_error *err);
+/* Rings on all online CPUs. prompt: every record makes the descriptor readable. */
+int sideband_new(struct sideband **ret, bool prompt, struct cresset_error *err);
 void sideband_free(struct sideband *s);
 int sideband_cpu_online(struct sideband *s, int cpu, struct cresset_error *err);
 /* The ring is closed once the next sideband_poll() has read it to its end. */
 void sideband_cpu_offline(struct sideband *s, int cpu);
-/* Readable when a ring is half full. */
+/* Readable when a ring is half full, or prompt. */
 int sideband_fd(const struct sideband *s);
 typedef int (*sideband_fn)(void *arg, const struct sideband_event *e);
 /* Stops when fn returns non-zero, and returns that. */

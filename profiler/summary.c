@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-#define LOST "samples.lost."
+#define LOST  "samples.lost."
+#define STOPS "unwind.stops."
 
 static const char *stat_name(const struct cresset_profile *p, size_t i)
 {
@@ -31,6 +32,15 @@ static void read_stat(struct summary *s, const char *name, uint64_t value)
 		{"samples.filtered", &s->filtered, &s->has_samples},
 		{"stacks.user", &s->user, &s->has_stacks},
 		{"stacks.user_complete", &s->complete, &s->has_stacks},
+		{"stacks.user_clean", &s->clean, &s->has_stacks},
+		{"unwind.frames.table", &s->by_table, &s->has_unwind},
+		{"unwind.frames.jit", &s->by_jit, &s->has_unwind},
+		{"unwind.frames.fallback", &s->by_fallback, &s->has_unwind},
+		{"unwind.tables.loaded", &s->tables, &s->has_unwind},
+		{"unwind.tables.rows", &s->rows, &s->has_unwind},
+		{"unwind.tables.evicted", &s->evicted, &s->has_unwind},
+		{"unwind.tables.refused", &s->refused, &s->has_unwind},
+		{"unwind.bytes", &s->bytes, &s->has_unwind},
 		{"frames.total", &s->frames, &s->has_frames},
 		{"frames.named", &s->named, &s->has_frames},
 	};
@@ -109,6 +119,51 @@ static void print_samples(FILE *f, const struct cresset_profile *p, const struct
 		fprintf(f, "         %lld samples are not accounted for\n", (long long)rest);
 }
 
+static void print_stacks(FILE *f, const struct summary *s)
+{
+	char share[32];
+
+	fprintf(f, "stacks   %s of %llu user stacks are complete",
+		summary_share(s->complete, s->user, share, sizeof(share)),
+		(unsigned long long)s->user);
+	if (s->has_unwind)
+		fprintf(f, ", %s without a guess",
+			summary_share(s->clean, s->user, share, sizeof(share)));
+	fputc('\n', f);
+}
+
+/* How frames were found, and why walks ended that did not get to the end. */
+static void print_unwind(FILE *f, const struct cresset_profile *p, const struct summary *s)
+{
+	static const char *const good[] = {"no_user", "whole", "end"};
+	uint64_t all = s->by_table + s->by_jit + s->by_fallback;
+	const char *separator = "; ended early: ";
+	char share[32];
+
+	fprintf(f, "unwind   %s of %llu frames by table, %llu in generated code, %llu by guess",
+		summary_share(s->by_table, all, share, sizeof(share)), (unsigned long long)all,
+		(unsigned long long)s->by_jit, (unsigned long long)s->by_fallback);
+	for (size_t i = 0; i < cresset_profile_n_stats(p); i++) {
+		const char *name = stat_name(p, i);
+		bool is_good = strncmp(name, STOPS, strlen(STOPS));
+
+		for (size_t j = 0; j < sizeof(good) / sizeof(good[0]) && !is_good; j++)
+			is_good = !strcmp(name + strlen(STOPS), good[j]);
+		if (is_good)
+			continue;
+		fprintf(f, "%s%s %llu", separator, name + strlen(STOPS),
+			(unsigned long long)cresset_profile_stat(p, i).value);
+		separator = ", ";
+	}
+	fprintf(f, "\ntables   %llu loaded, %llu rows, %s", (unsigned long long)s->tables,
+		(unsigned long long)s->rows, summary_bytes(s->bytes, share, sizeof(share)));
+	if (s->evicted || s->refused)
+		fprintf(f,
+			"; for want of memory %llu evicted and %llu not loaded (see --max-memory)",
+			(unsigned long long)s->evicted, (unsigned long long)s->refused);
+	fputc('\n', f);
+}
+
 void summary_print(FILE *f, const struct cresset_profile *p)
 {
 	struct summary s;
@@ -118,9 +173,9 @@ void summary_print(FILE *f, const struct cresset_profile *p)
 	if (s.has_samples)
 		print_samples(f, p, &s);
 	if (s.has_stacks)
-		fprintf(f, "stacks   %s of %llu user stacks are complete\n",
-			summary_share(s.complete, s.user, share, sizeof(share)),
-			(unsigned long long)s.user);
+		print_stacks(f, &s);
+	if (s.has_unwind)
+		print_unwind(f, p, &s);
 	if (s.has_frames)
 		fprintf(f, "frames   %s of %llu have a name\n",
 			summary_share(s.named, s.frames, share, sizeof(share)),

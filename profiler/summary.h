@@ -13,10 +13,12 @@
 #include <stdio.h>
 
 struct summary {
-	bool has_samples, has_stacks, has_frames;
+	bool has_samples, has_stacks, has_frames, has_unwind;
 	uint64_t taken, written, filtered, lost;
-	uint64_t user, complete;
+	uint64_t user, complete, clean;
 	uint64_t frames, named;
+	uint64_t by_table, by_jit, by_fallback; /* frames */
+	uint64_t tables, rows, bytes, evicted, refused;
 };
 
 void summary_read(struct summary *s, const struct cresset_profile *p);

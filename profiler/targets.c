@@ -133,10 +133,11 @@ int targets_open(struct targets *t, const struct cresset_recorder_options *optio
 	struct stat st;
 	int r = 0;
 
-	t->pids = calloc(options->n_pids + 1, sizeof(*t->pids));
+	t->pids = calloc(options->n_pids + TARGETS_MORE_FDS, sizeof(*t->pids));
 	if (!t->pids)
 		return cresset_error_set(err, -ENOMEM, "out of memory");
-	t->pids[options->n_pids].fd = -1;
+	for (size_t i = 0; i < TARGETS_MORE_FDS; i++)
+		t->pids[options->n_pids + i].fd = -1;
 	if (!stat("/proc/self/ns/pid", &st) && st.st_ino != INITIAL_PID_NAMESPACE)
 		return cresset_error_set(err, -EXDEV,
 					 "cresset runs in a pid namespace of its own, where pids "

@@ -12,8 +12,11 @@
 
 #include <cresset/recorder.h>
 
+enum { TARGETS_MORE_FDS = 2 };
+
 struct targets {
-	/* pidfds, -1 once the process has exited; one more for the caller to poll beside them. */
+	/* pidfds, -1 once the process has exited; room for more for the caller to poll beside
+	 * them. */
 	struct pollfd *pids;
 	size_t n_pids;
 	int *tids; /* /proc/TID; -1 once it has exited */

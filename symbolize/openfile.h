@@ -25,8 +25,8 @@ int openfile_in_root(const char *root, const char *path, struct stat *ret_st);
 /* Checks a descriptor that somebody else opened: 0, -EINVAL for no regular file, or -errno. */
 int openfile_check(int fd, struct stat *ret_st);
 /*
- * Reads at most size bytes from offset; fewer only at the end of the file. The count, or -errno. The
- * descriptor's own position, which may be shared with others, is neither used nor moved.
+ * Reads at most size bytes from offset; fewer only at the end of the file. The count, or -errno.
+ * The descriptor's own position, which may be shared with others, is neither used nor moved.
  */
 ssize_t openfile_read(int fd, void *buf, size_t size, uint64_t offset);
 /* True for a non-empty even number of lower-case hex digits, 128 at most: a build-id in text. */

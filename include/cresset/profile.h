@@ -86,6 +86,8 @@ enum {
 	CRESSET_LOCATION_RESOLVED = 1u << 3, /* the symbolizer has looked: no lines means no name */
 	CRESSET_LOCATION_INLINED = 1u
 				   << 4, /* of a reader: the frame's own text says it was inlined */
+	CRESSET_LOCATION_FALLBACK =
+		1u << 5, /* found by a guess (a frame pointer) for want of an unwind table */
 };
 
 /* Lines are innermost inlined callee first; the last one is the function that has the code. */
@@ -115,6 +117,8 @@ struct cresset_sample {
  * A named number about the recording itself. Names are dotted, the recorder's are
  *     samples.taken, samples.written, samples.filtered, samples.lost.CAUSE,
  *     stacks.user, stacks.user_complete         samples with a user stack; those that are whole
+ *     stacks.user_clean                         … and have no frame that was found by a fallback
+ *     unwind.…                                  how user stacks were found, see the recorder's
  *     frames.total, frames.named                weighted by samples
  * and samples.taken = samples.written + samples.filtered + the sum of samples.lost.*.
  */
@@ -189,7 +193,7 @@ CRESSET_API int cresset_profile_set_mapping_flags(struct cresset_profile *p, uin
  * its root, in an ERROR location ("[error: reason]"). Where one of the three frames next to it is a
  * function that stacks begin with (main, _start, start_thread, clone, …) the stack is whole after
  * all and the ERROR location is cut off. Then sets the stats stacks.user, stacks.user_complete,
- * frames.total and frames.named (by the samples' first value).
+ * stacks.user_clean, frames.total and frames.named (by the samples' first value).
  */
 CRESSET_API int cresset_profile_settle(struct cresset_profile *p);
 

@@ -23,6 +23,13 @@
 extern "C" {
 #endif
 
+/* How user stacks are found. */
+enum cresset_unwind {
+	CRESSET_UNWIND_AUTO, /* by unwind tables (.eh_frame), frame pointers where there are none */
+	CRESSET_UNWIND_FP,   /* by frame pointers */
+	CRESSET_UNWIND_DWARF, /* by unwind tables, and no guesses: generated code ends the stack */
+};
+
 struct cresset_recorder_options {
 	size_t size;
 	const char *event; /* a source's name; NULL: "cpu" */
@@ -36,6 +43,8 @@ struct cresset_recorder_options {
 	bool user_only;	      /* no kernel frames, no samples without user frames … */
 	bool kernel_only;     /* … and the reverse */
 	unsigned int freq_hz; /* 0: 99; clamped to the kernel's limit */
+	enum cresset_unwind unwind;
+	uint64_t max_memory; /* bytes of unwind tables; 0: 128 MiB */
 };
 #define CRESSET_RECORDER_OPTIONS_INIT                                                              \
 	{                                                                                          \
@@ -57,6 +66,21 @@ struct cresset_recorder_stats {
 	uint64_t bpf_run_count;
 	bool hardware;	      /* cycles of a hardware counter, not the cpu-clock */
 	unsigned int freq_hz; /* in effect */
+
+	/* With unwind tables; else 0. */
+	uint64_t frames_table;	     /* user frames found by them */
+	uint64_t frames_jit;	     /* … by frame pointers, in generated code */
+	uint64_t frames_fallback;    /* … by frame pointers for want of a table or rule */
+	uint64_t stacks_fallback;    /* stacks with one of the last kind */
+	uint64_t tables_loaded;	     /* files whose tables were loaded, all in all */
+	uint64_t tables_ready;	     /* now */
+	uint64_t tables_pending;     /* asked for and not there yet */
+	uint64_t table_rows;	     /* now */
+	uint64_t tables_evicted;     /* for want of memory */
+	uint64_t tables_refused;     /* not loaded for want of memory */
+	uint64_t table_memory_bytes; /* of all that is made for unwinding, kept below max_memory */
+	uint64_t compile_ns;	     /* CPU time of making tables … */
+	uint64_t compiled_rows;	     /* … out of this many rows of unwind information */
 };
 
 CRESSET_API int cresset_recorder_new(const struct cresset_recorder_options *options,

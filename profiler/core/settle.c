@@ -81,7 +81,7 @@ static void settle_stacks(struct cresset_profile *p)
 }
 
 struct settle_counts {
-	uint64_t user, complete, frames, named;
+	uint64_t user, complete, clean, frames, named;
 };
 
 static void count_stack(const struct cresset_profile *p, uint32_t stack, uint64_t weight,
@@ -89,7 +89,7 @@ static void count_stack(const struct cresset_profile *p, uint32_t stack, uint64_
 {
 	size_t n;
 	const uint32_t *ids = stacktab_get(&p->stacks, stack, &n);
-	bool user = false, error = false;
+	bool user = false, error = false, fallback = false;
 
 	for (size_t i = 0; i < n; i++) {
 		const struct cresset_location *loc = cresset_profile_location(p, ids[i]);
@@ -99,11 +99,13 @@ static void count_stack(const struct cresset_profile *p, uint32_t stack, uint64_
 			continue;
 		}
 		user |= !(loc->flags & CRESSET_LOCATION_KERNEL);
+		fallback |= loc->flags & CRESSET_LOCATION_FALLBACK;
 		c->frames += weight;
 		c->named += loc->n_lines ? weight : 0;
 	}
 	c->user += user ? weight : 0;
 	c->complete += user && !error ? weight : 0;
+	c->clean += user && !error && !fallback ? weight : 0;
 }
 
 int cresset_profile_settle(struct cresset_profile *p)
@@ -120,6 +122,7 @@ int cresset_profile_settle(struct cresset_profile *p)
 	}
 	r = cresset_profile_set_stat(p, "stacks.user", c.user);
 	r = r ?: cresset_profile_set_stat(p, "stacks.user_complete", c.complete);
+	r = r ?: cresset_profile_set_stat(p, "stacks.user_clean", c.clean);
 	r = r ?: cresset_profile_set_stat(p, "frames.total", c.frames);
 	return r ?: cresset_profile_set_stat(p, "frames.named", c.named);
 }

@@ -13,6 +13,14 @@ const struct unwinder *unwinder_at(enum cresset_unwinder_id id)
 	return (unsigned int)id < CRESSET_N_UNWINDERS ? unwinders[id] : NULL;
 }
 
+enum cresset_unwinder_id unwinder_id(const struct unwinder *u)
+{
+	for (int i = 0; i < CRESSET_N_UNWINDERS; i++)
+		if (unwinders[i] == u)
+			return (enum cresset_unwinder_id)i;
+	return CRESSET_N_UNWINDERS;
+}
+
 const char *unwind_stop_text(enum cresset_stop stop)
 {
 	return (unsigned int)stop < CRESSET_N_STOPS ? stop_texts[stop] : "unknown stop";

@@ -3,7 +3,7 @@
  * See fake_helpers.h. A hash map is a list of entries that never move; one lock serves all maps. As
  * in the kernel, a value may be changed through the pointer after the look-up, without the lock.
  */
-#include "core.h"
+#include "unwind_walk.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -16,12 +16,24 @@ struct cresset_samples_map;
 struct cresset_stacks_map;
 extern struct cresset_samples_map samples_0, samples_1;
 extern struct cresset_stacks_map stacks_0, stacks_1;
+struct cresset_deep_stacks_map;
+struct cresset_pages_map;
+struct cresset_dsos_map;
+struct cresset_dirs_map;
+struct cresset_pools_map;
 extern struct cresset_targets_map target_pids, target_tids;
+extern struct cresset_deep_stacks_map deep_stacks_0, deep_stacks_1;
+extern struct cresset_pages_map unwind_pages;
+extern struct cresset_dsos_map unwind_dsos;
+extern struct cresset_dirs_map unwind_dirs;
+extern struct cresset_pools_map unwind_pools;
 
 enum { MAX_ENTRIES = 4096 };
 
+enum fake_kind { HASH, ARRAY, BORROWED };
+
 struct fake_map {
-	bool array;
+	enum fake_kind kind;
 	size_t key_size;
 	size_t value_size;
 	size_t limit;
@@ -33,18 +45,28 @@ struct fake_map {
 };
 
 static struct fake_map maps[FAKE_N_MAPS];
+static struct fake_map pools[CRESSET_MAX_POOLS];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 _Thread_local struct fake_cpu fake_cpu;
 
 static const struct fake_map shapes[FAKE_N_MAPS] = {
-	[FAKE_SLOTS] = {true, 4, sizeof(struct cresset_slot)},
-	[FAKE_SCRATCH] = {true, 4, sizeof(struct cresset_scratch)},
-	[FAKE_SAMPLES_0] = {false, sizeof(struct cresset_sample_key), 8},
-	[FAKE_SAMPLES_1] = {false, sizeof(struct cresset_sample_key), 8},
-	[FAKE_STACKS_0] = {false, 8, sizeof(struct cresset_stack)},
-	[FAKE_STACKS_1] = {false, 8, sizeof(struct cresset_stack)},
-	[FAKE_TARGET_PIDS] = {false, 4, sizeof(struct cresset_target)},
-	[FAKE_TARGET_TIDS] = {false, 4, sizeof(struct cresset_target)},
+	[FAKE_SLOTS] = {ARRAY, 4, sizeof(struct cresset_slot)},
+	[FAKE_SCRATCH] = {ARRAY, 4, sizeof(struct cresset_scratch)},
+	[FAKE_SAMPLES_0] = {HASH, sizeof(struct cresset_sample_key), 8},
+	[FAKE_SAMPLES_1] = {HASH, sizeof(struct cresset_sample_key), 8},
+	[FAKE_STACKS_0] = {HASH, 8, sizeof(struct cresset_short_stack)},
+	[FAKE_STACKS_1] = {HASH, 8, sizeof(struct cresset_short_stack)},
+	[FAKE_TARGET_PIDS] = {HASH, 4, sizeof(struct cresset_target)},
+	[FAKE_TARGET_TIDS] = {HASH, 4, sizeof(struct cresset_target)},
+	[FAKE_DEEP_STACKS_0] = {HASH, 8, sizeof(struct cresset_stack)},
+	[FAKE_DEEP_STACKS_1] = {HASH, 8, sizeof(struct cresset_stack)},
+	[FAKE_UNWIND_PROCS] = {HASH, 4, sizeof(struct cresset_unwind_proc)},
+	[FAKE_UNWIND_MISSES] = {HASH, sizeof(struct cresset_unwind_miss), 8},
+	[FAKE_UNWIND_RULES] = {BORROWED, 4, sizeof(struct cresset_unwind_rule)},
+	[FAKE_UNWIND_PAGES] = {BORROWED, 4, sizeof(struct cresset_unwind_page)},
+	[FAKE_UNWIND_DSOS] = {BORROWED, 4, sizeof(struct cresset_unwind_dso)},
+	[FAKE_UNWIND_DIRS] = {BORROWED, 4, sizeof(struct cresset_unwind_cells)},
+	[FAKE_UNWIND_POOLS] = {BORROWED, 4, sizeof(struct fake_map)},
 };
 
 static struct fake_map *map_of(const void *address)
@@ -58,7 +80,21 @@ static struct fake_map *map_of(const void *address)
 		[FAKE_STACKS_1] = &stacks_1,
 		[FAKE_TARGET_PIDS] = &target_pids,
 		[FAKE_TARGET_TIDS] = &target_tids,
+		[FAKE_DEEP_STACKS_0] = &deep_stacks_0,
+		[FAKE_DEEP_STACKS_1] = &deep_stacks_1,
+		[FAKE_UNWIND_PROCS] = &unwind_procs,
+		[FAKE_UNWIND_MISSES] = &unwind_misses,
+		[FAKE_UNWIND_RULES] = &unwind_rules,
+		[FAKE_UNWIND_PAGES] = &unwind_pages,
+		[FAKE_UNWIND_DSOS] = &unwind_dsos,
+		[FAKE_UNWIND_DIRS] = &unwind_dirs,
+		[FAKE_UNWIND_POOLS] = &unwind_pools,
 	};
+	uintptr_t pool = ((uintptr_t)address - (uintptr_t)pools) / sizeof(pools[0]);
+
+	/* What a look-up in unwind_pools has given. */
+	if (pool < CRESSET_MAX_POOLS)
+		return &pools[pool];
 
 	for (int i = 0; i < FAKE_N_MAPS; i++)
 		if (addresses[i] == address)
@@ -70,20 +106,40 @@ void fake_reset(void)
 {
 	for (int i = 0; i < FAKE_N_MAPS; i++) {
 		struct fake_map *m = &maps[i];
-		size_t n = shapes[i].array ? FAKE_CPUS * CRESSET_N_CONTEXTS : MAX_ENTRIES;
+		size_t n = shapes[i].kind == ARRAY ? FAKE_CPUS * CRESSET_N_CONTEXTS : MAX_ENTRIES;
 
 		free(m->keys);
-		free(m->values);
+		if (m->kind != BORROWED)
+			free(m->values);
 		*m = shapes[i];
+		if (m->kind == BORROWED)
+			continue;
 		m->keys = calloc(n, m->key_size);
 		m->values = aligned_alloc(64, (n * m->value_size + 63) / 64 * 64);
 		if (!m->keys || !m->values)
 			abort();
 		memset(m->values, 0, n * m->value_size);
 		m->limit = n;
-		m->n = m->array ? n : 0;
+		m->n = m->kind == ARRAY ? n : 0;
 	}
+	memset(pools, 0, sizeof(pools));
+	fake_array_use(FAKE_UNWIND_POOLS, pools, CRESSET_MAX_POOLS);
 	memset(&fake_cpu, 0, sizeof(fake_cpu));
+}
+
+void fake_array_use(enum fake_map_id map, void *values, size_t n)
+{
+	maps[map].values = values;
+	maps[map].n = n;
+}
+
+void fake_pool_use(uint32_t index, void *blocks, size_t n)
+{
+	struct fake_map pool = {BORROWED, 4, sizeof(struct cresset_unwind_block)};
+
+	pool.values = blocks;
+	pool.n = n;
+	pools[index] = pool;
 }
 
 void fake_map_limit(enum fake_map_id map, size_t max_entries)
@@ -115,8 +171,11 @@ static void *find(const struct fake_map *m, const void *key)
 {
 	uint32_t index;
 
-	if (m->array) {
+	if (m->kind != HASH) {
 		memcpy(&index, key, sizeof(index));
+		/* An empty place of a map of maps. */
+		if (m == &maps[FAKE_UNWIND_POOLS] && index < m->n && !pools[index].values)
+			return NULL;
 		return index < m->n ? m->values + index * m->value_size : NULL;
 	}
 	for (size_t i = 0; i < m->n; i++)
@@ -146,7 +205,7 @@ void *bpf_map_lookup_elem(void *map, const void *key)
 	struct fake_map *m = map_of(map);
 	void *value = NULL;
 
-	if (m->array)
+	if (m->kind != HASH)
 		return find(m, key);
 	pthread_mutex_lock(&lock);
 	if (!m->hide)
@@ -209,6 +268,13 @@ long bpf_probe_read_user(void *to, uint32_t size, const void *from)
 	uint64_t offset = (uint64_t)(uintptr_t)from - fake_cpu.memory_base;
 
 	fake_cpu.reads++;
+	if (fake_cpu.read_user) {
+		long r = fake_cpu.read_user(fake_cpu.read_arg, to, size, (uint64_t)(uintptr_t)from);
+
+		if (r)
+			memset(to, 0, size);
+		return r;
+	}
 	if (offset >= fake_cpu.memory_size || size > fake_cpu.memory_size - offset) {
 		/* As the kernel does. */
 		memset(to, 0, size);

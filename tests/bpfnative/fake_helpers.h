@@ -16,8 +16,9 @@
 #include <stdint.h>
 
 #define SEC(name)
-#define __uint(name, value) int(*name)[value]
-#define __type(name, value) __typeof__(value) *name
+#define __uint(name, value)  int(*name)[value]
+#define __type(name, value)  __typeof__(value) *name
+#define __array(name, value) __typeof__(value) *name[]
 #ifndef __always_inline
 #define __always_inline inline __attribute__((always_inline))
 #endif
@@ -50,6 +51,15 @@ enum fake_map_id {
 	FAKE_STACKS_1,
 	FAKE_TARGET_PIDS,
 	FAKE_TARGET_TIDS,
+	FAKE_DEEP_STACKS_0,
+	FAKE_DEEP_STACKS_1,
+	FAKE_UNWIND_PROCS,
+	FAKE_UNWIND_MISSES,
+	FAKE_UNWIND_RULES,
+	FAKE_UNWIND_PAGES,
+	FAKE_UNWIND_DSOS,
+	FAKE_UNWIND_DIRS,
+	FAKE_UNWIND_POOLS,
 	FAKE_N_MAPS,
 };
 
@@ -69,6 +79,9 @@ struct fake_cpu {
 	uint64_t memory_base;
 	const void *memory;
 	size_t memory_size;
+	/* If set, asked instead: 0, or a negative error. */
+	long (*read_user)(void *arg, void *to, uint32_t size, uint64_t from);
+	void *read_arg;
 	unsigned int reads;
 	/* Called at the test point; NULL: nothing happens there. */
 	void (*race)(void);
@@ -87,5 +100,9 @@ size_t fake_map_count(enum fake_map_id map);
 /* The i-th entry; NULL past the end. */
 void *fake_map_at(enum fake_map_id map, size_t i, const void **ret_key);
 void *fake_map_find(enum fake_map_id map, const void *key);
+/* The arrays of unwind tables have no entries until they are given the caller's memory. */
+void fake_array_use(enum fake_map_id map, void *values, size_t n);
+/* The same for one inner map of unwind_pools; NULL: there is none. */
+void fake_pool_use(uint32_t index, void *blocks, size_t n);
 
 #endif

@@ -163,9 +163,33 @@ static void deepest_kernel_stack(void **state)
 
 	fake_cpu.kernel_result = FAKE_KERNEL_FRAMES;
 	tick_kernel();
-	stack = fake_map_find(FAKE_STACKS_0, &only_row(1)->kernel_stack);
-	assert_int_equal(stack->n, CRESSET_MAX_FRAMES);
+	stack = fake_map_find(FAKE_DEEP_STACKS_0, &only_row(1)->kernel_stack);
+	assert_int_equal(stack->n, CRESSET_MAX_KERNEL_FRAMES);
 	check_sum(1);
+}
+
+/* Short and deep stacks have maps of their own, and ids that say which. */
+static void short_and_deep(void **state)
+{
+	const struct cresset_stack *stack;
+	const __u64 *id;
+
+	fake_cpu.kernel_result = CRESSET_SHORT_FRAMES;
+	tick_kernel();
+	id = &only_row(1)->kernel_stack;
+	assert_int_equal(*id & CRESSET_STACK_DEEP, 0);
+	assert_non_null(fake_map_find(FAKE_STACKS_0, id));
+	assert_int_equal(fake_map_count(FAKE_DEEP_STACKS_0), 0);
+	fake_cpu.kernel_result = CRESSET_SHORT_FRAMES + 1;
+	tick_kernel();
+	tick_kernel();
+	assert_int_equal(fake_map_count(FAKE_DEEP_STACKS_0), 1);
+	stack = fake_map_at(FAKE_DEEP_STACKS_0, 0, (const void **)&id);
+	assert_int_equal(*id & CRESSET_STACK_DEEP, CRESSET_STACK_DEEP);
+	assert_int_equal(stack->n, CRESSET_SHORT_FRAMES + 1);
+	assert_int_equal(stack->frames[CRESSET_SHORT_FRAMES],
+			 fake_cpu.kernel_frames[CRESSET_SHORT_FRAMES]);
+	check_sum(3);
 }
 
 static void compat32(void **state)
@@ -478,6 +502,7 @@ int main(void)
 		TEST(no_user_stack),
 		TEST(kernel_stack_failed),
 		TEST(deepest_kernel_stack),
+		TEST(short_and_deep),
 		TEST(compat32),
 		TEST(user_only),
 		TEST(kernel_only),

@@ -13,7 +13,7 @@
 
 #define BASE 0x7ffd00001000ull
 
-enum { WORDS = 4096 };
+enum { WORDS = 16384 };
 
 static __u64 memory[WORDS];
 
@@ -108,11 +108,11 @@ static void depth_limit_of_windows(void **state)
 	struct cresset_stack *stack;
 	int stop;
 
-	chain(0, 127, 32, 0);
+	chain(0, CRESSET_MAX_FRAMES, 32, 0);
 	stack = walk(at(0), at(0), &stop);
 	assert_int_equal(stop, CRESSET_STOP_DEPTH);
 	assert_int_equal(stack->n, CRESSET_MAX_FRAMES);
-	chain(0, 126, 32, 0);
+	chain(0, CRESSET_MAX_FRAMES - 1, 32, 0);
 	stack = walk(at(0), at(0), &stop);
 	assert_int_equal(stop, CRESSET_STOP_END);
 	assert_int_equal(stack->n, CRESSET_MAX_FRAMES);

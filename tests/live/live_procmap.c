@@ -184,7 +184,7 @@ static int setup(void **state)
 	struct cresset_error err;
 	bool exact;
 
-	assert_int_equal(procmap_new(&e->pm, &err), 0);
+	assert_int_equal(procmap_new(&e->pm, false, &err), 0);
 	assert_int_equal(procmap_scan(e->pm, &err), 0);
 	assert_int_equal(cresset_profile_new(&e->p), 0);
 	e->exec_id =
@@ -544,7 +544,7 @@ int main(int argc, char **argv)
 
 	if (argc == 3 && !strcmp(argv[1], "--child"))
 		return child_main(argv[2]);
-	if (procmap_new(&pm, &err)) {
+	if (procmap_new(&pm, false, &err)) {
 		printf("skipped: %s\n", err.text);
 		return SKIPPED;
 	}

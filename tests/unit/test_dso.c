@@ -132,6 +132,18 @@ static void head_is_what_readelf_says(void **state)
 	assert_int_equal(elfhead_find(&elf, offset + filesz), 0);
 	assert_int_equal(elfhead_find(&elf, UINT64_C(1) << 40), -1);
 	assert_int_equal(elfhead_find(&elf, UINT64_MAX), -1);
+
+	/* As the loader maps it: whole pages, which have the ends of other segments in them. */
+	assert_int_equal(elfhead_find_code(&elf, offset & ~4095ul, filesz + 4096), 0);
+	assert_int_equal(elfhead_find_code(&elf, 0, UINT64_MAX), 0);
+	assert_int_equal(elfhead_find_code(&elf, offset + filesz - 1, UINT64_MAX), 0);
+	assert_int_equal(elfhead_find_code(&elf, offset + filesz, UINT64_MAX), -1);
+	assert_int_equal(elfhead_find_code(&elf, offset, 0), -1);
+	assert_int_equal(elfhead_find_address(&elf, vaddr), 0);
+	assert_int_equal(elfhead_find_address(&elf, vaddr + memsz - 1), 0);
+	assert_int_equal(elfhead_find_address(&elf, elf.loads[1].vaddr), 1);
+	assert_int_equal(elfhead_find_address(&elf, UINT64_C(1) << 40), -1);
+	assert_int_equal(elfhead_find_address(&elf, UINT64_MAX), -1);
 }
 
 static void no_build_id_is_none(void **state)

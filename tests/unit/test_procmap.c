@@ -229,9 +229,10 @@ static void an_exec_under_way(void **state)
 	/* The image before that is too old, and so is another process by the same pid. */
 	feed_exec(e, PARENT, "again");
 	assert_string_equal(file_of(e, locate(e, PARENT, 3, BASE)), "[unknown]");
+	feed_map(e, PARENT, "/third", BASE, 16);
 	feed(e, (struct sideband_event){.type = SIDEBAND_EXIT, .pid = PARENT});
 	feed_fork(e, PARENT, CHILD);
-	assert_string_equal(file_of(e, locate(e, PARENT, 9, BASE + 0x100000)), "[unknown]");
+	assert_string_equal(file_of(e, locate(e, PARENT, 9, BASE)), "[unknown]");
 }
 
 static void a_child_changes_without_its_parent(void **state)
@@ -432,6 +433,7 @@ static void another_profile_gets_its_own_ids(void **state)
 	struct env *e = *state;
 	const struct elfhead_load *l = &e->elf.loads[0];
 	uint64_t address = BASE + (l->offset & 4095);
+	struct cresset_mapping other;
 	uint32_t id;
 	int fd;
 
@@ -444,9 +446,15 @@ static void another_profile_gets_its_own_ids(void **state)
 	procmap_forget_profile(&e->pm);
 	id = locate(e, PARENT, 0, address);
 	assert_self(e, id, l->vaddr);
-	fd = procmap_open(&e->pm, e->p, mapping_of(e, id) ? 1 : 0, CRESSET_OPEN_BINARY);
+	fd = procmap_open(&e->pm, e->p, cresset_profile_location(e->p, id)->mapping,
+			  CRESSET_OPEN_BINARY);
 	assert_true(fd >= 0);
 	close(fd);
+	/* The same file and build-id, but addresses that are not the binary's. */
+	other = *mapping_of(e, id);
+	other.start = other.offset = l->offset + 4096;
+	assert_int_equal(cresset_profile_add_mapping(e->p, &other, &id), 0);
+	assert_int_equal(procmap_open(&e->pm, e->p, id, CRESSET_OPEN_BINARY), -ENOENT);
 	assert_int_equal(procmap_open(&e->pm, e->p, 99, CRESSET_OPEN_BINARY), -ENOENT);
 	assert_string_equal(file_of(e, locate(e, PARENT, 0, UINT64_C(1) << 40)), "[unknown]");
 }

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "bpf/unwind.h"
 #include "procmap_inside.h"
 #include "session.h"
 #include "support/alloc_fail.h"
@@ -246,6 +247,69 @@ static void deep_kernel_stack(void **state)
 	check_error(f, stack[n - 1], "[error: stack too deep]");
 }
 
+/* ---- Frames of a walk by tables. */
+
+enum { NATIVE_DSO = 5 };
+
+static int test_location(const struct session *s, struct cresset_profile *p, uint64_t frame,
+			 uint64_t address, uint32_t flags, uint32_t *ret)
+{
+	struct cresset_location loc = {.address = address, .flags = flags};
+
+	assert_int_equal(CRESSET_FRAME_DSO(frame), NATIVE_DSO);
+	/* As if some of that file were generated code. */
+	if (address >= 0x9000)
+		loc.flags |= CRESSET_LOCATION_JIT;
+	return cresset_profile_add_location(p, &loc, NULL, ret);
+}
+
+static const char *never_broken(enum cresset_stop stop, size_t n)
+{
+	return NULL;
+}
+
+static const struct unwinder test_unwinder = {
+	.name = "test", .help = "", .broken = never_broken, .location = test_location};
+
+static void frames_that_name_a_file(void **state)
+{
+	const uint64_t dso = (uint64_t)NATIVE_DSO << CRESSET_FRAME_DSO_SHIFT;
+	const struct {
+		uint64_t frame;
+		uint64_t address;
+		uint32_t flags;
+	} frames[] = {
+		{dso | 0x1000, 0x1000, 0},
+		{dso | 0x2000, 0x1fff, 0},
+		{dso | 0x3000 | CRESSET_FRAME_FALLBACK, 0x2fff, CRESSET_LOCATION_FALLBACK},
+		/* Behind a signal frame: the interrupted instruction itself. */
+		{dso | 0x4000 | CRESSET_FRAME_EXACT, 0x4000, 0},
+		{dso | 0x9801, 0x9800, CRESSET_LOCATION_JIT},
+		/* The caller of generated code is always found so. */
+		{dso | 0x5000 | CRESSET_FRAME_FALLBACK, 0x4fff, 0},
+		{0x601000 | CRESSET_FRAME_FALLBACK, 0x600fff, CRESSET_LOCATION_FALLBACK},
+	};
+	enum { N = sizeof(frames) / sizeof(frames[0]) };
+	struct fixture *f = *state;
+	struct drain_stack stack = {.id = 8, .first = (uint32_t)f->drain.frames.n, .n = N};
+	const uint32_t *ids;
+	size_t n;
+
+	for (size_t i = 0; i < N; i++)
+		assert_non_null(vec_push(&f->drain.frames, &frames[i].frame, 1));
+	assert_non_null(vec_push(&f->drain.stacks, &stack, 1));
+	f->rows.unwinder = &test_unwinder;
+	add_row(f, 0, 8, CRESSET_STOP_WHOLE);
+	ids = only_stack(f, &n);
+	assert_int_equal(n, N);
+	for (size_t i = 0; i < N; i++) {
+		const struct cresset_location *l = cresset_profile_location(f->profile, ids[i]);
+
+		assert_int_equal(l->address, frames[i].address);
+		assert_int_equal(l->flags, frames[i].flags);
+	}
+}
+
 static void stack_not_drained(void **state)
 {
 	struct fixture *f = *state;
@@ -300,6 +364,7 @@ int main(void)
 		TEST(a_leaf_alone_is_not_whole),
 		TEST(missing_kernel_stack),
 		TEST(deep_kernel_stack),
+		TEST(frames_that_name_a_file),
 		TEST(stack_not_drained),
 		cmocka_unit_test(out_of_memory),
 	};

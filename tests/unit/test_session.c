@@ -60,13 +60,14 @@ static void source_table(void **state)
 
 static void unwinder_table(void **state)
 {
-	assert_int_equal(count_files("profiler/unwind", "", ".c", "unwinders.c"),
-			 CRESSET_N_UNWINDERS);
 	assert_int_equal(count_files("bpf", "unw_", ".bpf.c", ""), CRESSET_N_UNWINDERS);
 	assert_null(unwinder_at(CRESSET_N_UNWINDERS));
 	for (int i = 0; i < CRESSET_N_UNWINDERS; i++) {
 		const struct unwinder *unwinder = unwinder_at(i);
 
+		/* The folder has also what they need beside them. */
+		assert_int_equal(count_files("profiler/unwind", unwinder->name, ".c", ""), 1);
+		assert_int_equal(unwinder_id(unwinder), i);
 		assert_true(strlen(unwinder->help) > 0);
 		/* A walk that was cut or could not begin is broken for all of them. */
 		assert_non_null(unwinder->broken(CRESSET_STOP_DEPTH, CRESSET_MAX_FRAMES));
@@ -104,6 +105,9 @@ static void refused_options(void **state)
 	options.n_pids = 1 << 20;
 	refuse(&options, -EINVAL, "more than");
 	options.n_pids = 0;
+	options.unwind = (enum cresset_unwind)77;
+	refuse(&options, -EINVAL, "no unwinder");
+	options.unwind = CRESSET_UNWIND_AUTO;
 	options.event = "nonsense";
 	refuse(&options, -EINVAL, "no event 'nonsense'");
 }

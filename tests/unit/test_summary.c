@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -60,6 +61,32 @@ static void test_all_known(void **state)
 				  "(samples_full 7, a_new_cause 3)\n"
 				  "stacks   99.9 % of 10000 user stacks are complete\n"
 				  "frames   66.6 % of 3 have a name\n");
+	free(text);
+}
+
+static void test_by_tables(void **state)
+{
+	const struct stat stats[] = {
+		{"stacks.user", 1000},		{"stacks.user_complete", 990},
+		{"stacks.user_clean", 985},	{"unwind.stops.whole", 980},
+		{"unwind.stops.end", 5},	{"unwind.stops.not_known", 4},
+		{"unwind.stops.read_fault", 6}, {"unwind.frames.table", 900},
+		{"unwind.frames.jit", 60},	{"unwind.frames.fallback", 40},
+		{"unwind.tables.loaded", 12},	{"unwind.tables.rows", 34567},
+		{"unwind.bytes", 8000000},
+	};
+	const struct stat tight[] = {{"unwind.tables.evicted", 3}, {"unwind.tables.refused", 2}};
+	char *text = printed(stats, sizeof(stats) / sizeof(stats[0]));
+
+	assert_string_equal(
+		text, "stacks   99.0 % of 1000 user stacks are complete, 98.5 % without a guess\n"
+		      "unwind   90.0 % of 1000 frames by table, 60 in generated code, 40 by guess; "
+		      "ended early: not_known 4, read_fault 6\n"
+		      "tables   12 loaded, 34567 rows, 8.0 MB\n");
+	free(text);
+	text = printed(tight, 2);
+	assert_non_null(strstr(text, "for want of memory 3 evicted and 2 not loaded (see "
+				     "--max-memory)\n"));
 	free(text);
 }
 
@@ -118,8 +145,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing_known),	cmocka_unit_test(test_all_known),
-		cmocka_unit_test(test_does_not_add_up), cmocka_unit_test(test_empty_recording),
-		cmocka_unit_test(test_share),		cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_by_tables),	cmocka_unit_test(test_does_not_add_up),
+		cmocka_unit_test(test_empty_recording), cmocka_unit_test(test_share),
+		cmocka_unit_test(test_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,37 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Programs as Debian builds them, without frame pointers: nearly all of their user stacks come to the
+# bottom, once their tables are in the kernel. What came before says so; of a few seconds that may be
+# a few percent on a busy machine. --long: twenty seconds of each, and these count too.
+. "$(dirname "$0")/lib.sh"
+. "$SRC/tests/oracle/real.sh"
+need_bpf
+need pgrep timeout
+trap 'real_end; cleanup' EXIT
+
+seconds=2
+column=4
+[ "${1:-}" = --long ] && seconds=20 && column=2
+native=0
+native_whole=0
+for name in "${real_programs[@]}"; do
+	real_have "$name" || { echo "$name: not installed"; continue; }
+	[ "$name" = gcc ] || real_start "$name" || { fail "$name did not start"; continue; }
+	real_record auto $seconds "$name" || fail "$name: $(tail -n 3 "$name.auto.err")"
+	real_end
+	read -r -a of <<<"$(real_whole "$name.auto.folded")"
+	echo "$name: ${of[1]} % of ${of[0]} user stacks are whole, ${of[3]} % without ${of[2]} early ones"
+	[ "$name" = java ] && continue # its compiled code has no frame pointers
+	at_least "${of[0]}" $((seconds * 25)) "$name: samples"
+	at_least "${of[column - 1]}" 99.5 "$name: whole stacks"
+	[[ $real_native == *" $name "* ]] || continue
+	counted=$((column == 4 ? of[0] - of[2] : of[0]))
+	native=$((native + counted))
+	native_whole=$(awk -v s="$native_whole" -v n="$counted" -v p="${of[column - 1]}" \
+		'BEGIN { printf "%.2f", s + n * p / 100 }')
+done
+whole=$(awk -v s="$native_whole" -v n="$native" 'BEGIN { printf "%.3f", n ? 100 * s / n : 0 }')
+echo "C and C++: $whole % of $native"
+at_least "$whole" 99.9 "whole stacks of the C and C++ programs"
+finish
