@@ -81,7 +81,10 @@ run_case() {
 	return $r
 }
 
-[ $# -gt 0 ] || set -- $(cd "$here" && ls -d -- */ | tr -d / | grep -vx data)
+if [ $# = 0 ]; then
+	mapfile -t cases < <(cd "$here" && ls -d -- */ | tr -d / | grep -vx data)
+	set -- "${cases[@]}"
+fi
 passed=0 failed=0 skipped=0
 for name; do
 	run_case "$name"

@@ -25,7 +25,7 @@
 #include <ucontext.h>
 #include <vector>
 
-#define NOINLINE __attribute__((noinline, noclone))
+#define NOINLINE __attribute__((noinline))
 
 static std::atomic<bool> over;
 static volatile uint64_t result;

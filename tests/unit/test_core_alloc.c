@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Every allocation of core/ failing once. Whichever it is, building a profile must end with -ENOMEM or
- * succeed, leak nothing (LeakSanitizer watches) and leave a profile that can be read.
+ * Every allocation of core/ failing once. Whichever it is, building a profile must end with -ENOMEM
+ * or succeed, leak nothing (LeakSanitizer watches) and leave a profile that can be read.
  */
 #include <errno.h>
 #include <setjmp.h>

@@ -55,7 +55,7 @@ static HARD void f3(int n)
 	x += (unsigned long)b[0];
 }
 
-HARD void chain(int n);
+__attribute__((visibility("default"))) void chain(int n);
 HARD void chain(int n)
 {
 	volatile char b[1000];
