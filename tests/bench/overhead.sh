@@ -90,6 +90,7 @@ run_session() {
 run_hot() {
 	case $1 in
 	cresset) "$session" -o log "$build/cresset" record -a -F 9999 -d 3s -o h.folded ;;
+	cresset-fp) "$session" -o log "$build/cresset" record --unwind fp -a -F 9999 -d 3s -o h.folded ;;
 	bpftrace)
 		# shellcheck disable=SC2059
 		"$session" -o log bpftrace -e "$(printf "$bpftrace_program" 9999 3)"
@@ -108,7 +109,7 @@ median() {
 }
 
 tools=(cresset cresset-svg)
-hot_tools=(cresset)
+hot_tools=(cresset cresset-fp)
 command -v perf >/dev/null && tools+=(perf) || echo "perf: not installed"
 command -v bpftrace >/dev/null && tools+=(bpftrace) && hot_tools+=(bpftrace) || echo "bpftrace: not installed"
 if command -v $bcc >/dev/null && timeout 60 $bcc -F 99 -f 1 >bcc.log 2>&1; then

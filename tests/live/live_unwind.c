@@ -37,15 +37,26 @@ static const char *workload(const char *name)
 	return path;
 }
 
+static int input = -1; /* of the program started last */
+
 static pid_t run(char *const *argv)
 {
-	pid_t pid = fork();
+	int ends[2];
+	pid_t pid;
 
+	if (input >= 0)
+		close(input);
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	pid = fork();
 	assert_true(pid >= 0);
-	if (pid)
-		return pid;
-	execv(argv[0], argv);
-	_exit(127);
+	if (!pid) {
+		dup2(ends[0], STDIN_FILENO);
+		execv(argv[0], argv);
+		_exit(127);
+	}
+	close(ends[0]);
+	input = ends[1];
+	return pid;
 }
 
 static pid_t start(const char *program, const char *what)
@@ -184,6 +195,7 @@ static void exec_and_fork(void **state)
 		struct session *s = i < 2 ? begin_pid(pid) : begin_all();
 		FILE *f;
 
+		assert_int_equal(write(input, "x", 1), 1);
 		for (int tries = 0; i % 2 && tries < 500; tries++) {
 			assert_true(session_poll(s, 10) >= 0);
 			snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);

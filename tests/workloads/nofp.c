@@ -4,8 +4,8 @@
  * that lives as its first argument says.
  *
  *     nofp spin                 main;spin;chain;f3;f4;f5;leaf
- *     nofp exec                 sleeps, then runs itself with "spin"
- *     nofp fork                 sleeps, then its child spins
+ *     nofp exec                 waits for a byte of input, then runs itself with "spin"
+ *     nofp fork                 waits for one, then its child spins
  *     nofp threads              its first thread ends, another spins
  *     nofp dlopen FILE FILE     calls chain() of each in turn, closing it again
  *
@@ -83,6 +83,14 @@ static void live(void)
 	alarm(60);
 }
 
+static void wait_for_input(void)
+{
+	char byte;
+
+	if (read(STDIN_FILENO, &byte, 1) < 0)
+		_exit(1);
+}
+
 static int come_and_go(char **files)
 {
 	for (unsigned long i = 0;; i++) {
@@ -104,7 +112,7 @@ int main(int argc, char **argv)
 
 	live();
 	if (!strcmp(what, "exec")) {
-		usleep(300000);
+		wait_for_input();
 		execl("/proc/self/exe", argv[0], "spin", (char *)NULL);
 		return 1;
 	}
@@ -114,7 +122,7 @@ int main(int argc, char **argv)
 		pthread_exit(NULL);
 	}
 	if (!strcmp(what, "fork")) {
-		usleep(300000);
+		wait_for_input();
 		if (fork())
 			for (;;)
 				pause();
