@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * See accounting.h. A sample takes microseconds, so a handful of retries nearly always finds the
- * slot at rest; the bound is for a CPU that a hypervisor has stopped in mid-sample. If the counters
- * of a slot do not add up even then, they are passed on as they are: a wrong sum must be seen.
+ * slot at rest; a CPU that a hypervisor has stopped in mid-sample is waited for, up to a limit. If
+ * the counters of a slot do not add up even then, they are passed on as they are: a wrong sum must
+ * be seen.
  */
 #include "accounting.h"
 
 #include <string.h>
+#include <time.h>
 
-enum { READ_TRIES = 20000 };
+enum { READ_SPINS = 2000, READ_WAITS = 2000 /* of 50 µs each */ };
 
 #define STAT_NAME(name, help) #name,
 #define STAT_HELP(name, help) help,
@@ -43,7 +45,11 @@ static uint64_t sum_losses(const uint64_t *stats)
 
 static void read_slot(const struct cresset_slot *slot, uint64_t *ret)
 {
-	for (int tries = 0; tries < READ_TRIES; tries++) {
+	const struct timespec wait = {.tv_nsec = 50000};
+
+	for (int tries = 0; tries < READ_SPINS + READ_WAITS; tries++) {
+		if (tries > READ_SPINS)
+			nanosleep(&wait, NULL);
 		for (int i = 0; i < CRESSET_N_STATS; i++)
 			ret[i] = __atomic_load_n(&slot->stats[i], __ATOMIC_ACQUIRE);
 		if (ret[CRESSET_STAT_taken] ==

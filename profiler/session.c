@@ -218,12 +218,11 @@ int session_start(struct session *s, struct cresset_error *err)
 	r = attach_followers(s, err);
 	if (!r && s->unwinder->attach)
 		r = s->unwinder->attach(s, err);
-	if (r)
-		return r;
-	s->start_ns = s->drained_ns = clock_ns(CLOCK_MONOTONIC);
-	s->start_time_ns = (int64_t)clock_ns(CLOCK_REALTIME);
-	r = s->source->attach(s, err);
-	s->attached = !r;
+	/*
+	 * Mappings before samples: the side-band has been on since session_new, so nothing falls
+	 * between, and the first samples of a target find it known. Tables are compiled beside all
+	 * that; no sample waits for them.
+	 */
 	if (!r)
 		r = procmap_scan(s->procmap, err);
 	if (!r && s->unwinder->start) {
@@ -231,6 +230,12 @@ int session_start(struct session *s, struct cresset_error *err)
 		if (r)
 			cresset_error_set(err, r, "cannot begin to unwind: %s", strerror(-r));
 	}
+	if (r)
+		return r;
+	s->start_ns = s->drained_ns = clock_ns(CLOCK_MONOTONIC);
+	s->start_time_ns = (int64_t)clock_ns(CLOCK_REALTIME);
+	r = s->source->attach(s, err);
+	s->attached = !r;
 	if (r)
 		s->source->detach(s);
 	return r;

@@ -21,6 +21,7 @@ enum {
 	SOON_MS = 10,
 	LATE_MS = 80,
 	SLICE_US = 3000, /* of publishing processes that nobody waits for */
+	LOOK_MS = 1000,	 /* misses are looked for at least as often as this */
 	PAGE_SHIFT = 12,
 };
 
@@ -51,6 +52,7 @@ struct follow {
 	uint64_t now_ns;
 	unsigned int wait_ms;
 	bool any; /* something happened in this serving */
+	uint64_t activity, looked_ns;
 	uint64_t misses, miss_processes, compile_ns, compiled_rows;
 };
 
@@ -411,12 +413,27 @@ static int take_miss(struct follow *f, const struct cresset_unwind_miss *miss)
 	return publish(f, miss->pid, miss->exec_id, true);
 }
 
+static bool may_have_misses(struct follow *f)
+{
+	uint64_t activity = f->options.activity ? f->options.activity(f->options.arg) : 0;
+
+	if (f->options.activity && activity == f->activity &&
+	    f->now_ns - f->looked_ns < LOOK_MS * UINT64_C(1000000))
+		return false;
+	f->activity = activity;
+	f->looked_ns = f->now_ns;
+	return true;
+}
+
 static int take_misses(struct follow *f)
 {
 	const struct cresset_unwind_miss *misses;
 	size_t n;
-	int r = f->mem->ops->take_misses(f->mem, &misses, &n), r2;
+	int r, r2;
 
+	if (!may_have_misses(f))
+		return 0;
+	r = f->mem->ops->take_misses(f->mem, &misses, &n);
 	if (r)
 		return r;
 	for (size_t i = 0; i < n; i++) {

@@ -26,6 +26,12 @@ struct follow_options {
 	bool everything;
 	uint64_t max_blocks;	  /* budget of tables */
 	volatile uint32_t *epoch; /* in BPF's memory */
+	/*
+	 * A number that changes when walks have missed something; may be NULL. Looking into the map
+	 * keeps the CPU from being sampled for some microseconds.
+	 */
+	uint64_t (*activity)(void *arg);
+	void *arg;
 };
 
 struct follow_stats {

@@ -30,7 +30,7 @@ enum {
 	PAGES_MANY = 512,
 	PAGES_MAX = 1 << 15,
 	PROC_BYTES = 272, /* of an entry of the hash, about, as the kernel counts it */
-	MISSES = 1024,
+	MISSES = 512,
 };
 
 #define DEFAULT_MEMORY (UINT64_C(128) << 20)
@@ -212,6 +212,21 @@ static int native_configure(struct session *s, struct cresset_error *err)
 
 /* ---- Lifetime. */
 
+/* Every miss leads to a fallback, or to a walk that ends early. */
+static uint64_t activity(void *session)
+{
+	const struct session *s = session;
+	struct accounting a;
+	uint64_t sum;
+
+	accounting_read(s->slots, s->drain.n_slots, &a);
+	sum = a.stats[CRESSET_STAT_frames_fallback] + a.stats[CRESSET_STAT_frames_jit];
+	for (int i = 0; i < CRESSET_N_STOPS; i++)
+		if (i != CRESSET_STOP_NO_USER && i != CRESSET_STOP_WHOLE && i != CRESSET_STOP_END)
+			sum += a.stops[i];
+	return sum;
+}
+
 static int native_open(struct session *s, struct cresset_error *err)
 {
 	const struct tabmem_maps maps = {
@@ -228,6 +243,8 @@ static int native_open(struct session *s, struct cresset_error *err)
 		.everything = is_everything(&s->options),
 		.max_blocks = n->max_blocks,
 		.epoch = &s->bpf->bss->cresset_unwind_epoch,
+		.activity = activity,
+		.arg = s,
 	};
 	int r = tabmem_open(&maps, &n->mem, err);
 
