@@ -5,7 +5,7 @@
 # inside.sh - /init of the test machine: sets it up, runs the tests, prints "VM PASS|FAIL|SKIP NAME"
 # lines and "VM END", and switches it off.
 /bin/busybox --install -s /bin
-export PATH=/bin HOME=/tmp WORKLOADS=/workloads ORACLE_SAMPLES=400 ORACLE_HZ=49
+export PATH=/bin HOME=/tmp EMULATED=1 WORKLOADS=/workloads ORACLE_SAMPLES=400 ORACLE_HZ=49
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev
