@@ -103,7 +103,8 @@ static void as_many_as_perf(void **state)
 		close(rings[i].fd);
 	}
 	ours = last.counted - first.counted;
-	print_message("perf %" PRIu64 ", ours %" PRIu64 "\n", theirs, ours);
+	print_message("perf %" PRIu64 ", ours %" PRIu64 ", lost %" PRIu64 "\n", theirs, ours,
+		      last.lost - first.lost);
 	for (size_t i = 0; i < n; i++)
 		reap(spinners[i]);
 	cresset_profile_free(end(s));
