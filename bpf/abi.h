@@ -15,8 +15,11 @@
 
 #include <linux/types.h>
 
-/* Event sources: src_<name>.bpf.c and profiler/sources/<name>.c. */
-#define CRESSET_SOURCES(X) X(cpu)
+/*
+ * Events: profiler/sources/<name>.c. Rows come from two sources, src_cpu.bpf.c and
+ * src_off_cpu.bpf.c; the others are made of those.
+ */
+#define CRESSET_SOURCES(X) X(cpu) X(off_cpu) X(wall) X(runqueue)
 
 /* Unwinders of user stacks: unw_<name>.bpf.c and profiler/unwind/<name>.c. */
 #define CRESSET_UNWINDERS(X) X(fp) X(native)
@@ -29,18 +32,32 @@
 	X(lost_map_busy, "a map refused the update for another reason")                            \
 	X(lost_switch, "the generations switched again and again under the sample")
 
-/* Counters, kept per CPU. taken == counted + filtered + all losses. */
+/* Counters, kept per CPU. taken == counted + filtered + unsampled + all losses. */
 #define CRESSET_STATS(X)                                                                           \
-	X(taken, "runs of the sampling program")                                                   \
+	X(taken, "ticks of the sampling event, and waits of targets that are over")                \
 	X(counted, "samples put in the samples map")                                               \
-	X(filtered, "samples of no target, or without the frames asked for")                       \
+	X(filtered, "samples of no target, without the frames asked for, too short or too long")   \
+	X(unsampled, "waits left out to keep within the overhead budget")                          \
 	CRESSET_LOSSES(X)                                                                          \
+	X(wakes_missed, "blocked threads that ran without being seen to be woken")                 \
+	X(switches_missed, "threads that ran or stopped twice in a row")                           \
+	X(wakers_stack, "wakers not noted: the kernel did not give the stack of the wake-up call") \
+	X(wakers_full, "… the stack-trace map was full")                                           \
+	X(wakers_collision, "… another stack had the same 64-bit id")                              \
+	X(wakers_busy, "… a map refused the update for another reason")                            \
+	X(wakers_switch, "… the generations switched again and again")                             \
+	X(clock_back, "intervals that ended before they began, counted as 0")                      \
+	X(threads_lost, "threads not followed for want of memory")                                 \
+	X(events_lost, "ends of threads that the ring buffer had no room for")                     \
 	X(kernel_stack_errors, "samples counted without their kernel stack")                       \
 	X(children_missed, "children of targets not followed: too many of them")                   \
 	X(frames_table, "user frames found by unwind tables")                                      \
 	X(frames_jit, "user frames found by frame pointers in generated code")                     \
+	X(frames_hotspot, "user frames found by what a Java VM says of its code")                  \
 	X(frames_fallback, "user frames found by frame pointers for want of a table or rule")      \
 	X(stacks_fallback, "user stacks with such a frame, generated code aside")                  \
+	X(stacks_walked, "stacks of waits that had to be walked")                                  \
+	X(stacks_remembered, "stacks of waits that were where the thread's last one was")          \
 	X(misses_full, "requests for unwind tables not noted: too many of them")
 
 /*
@@ -69,7 +86,8 @@
 	X(NOT_MAPPED, "return address outside code")                                               \
 	X(BAD_CFA, "stack pointers do not grow")                                                   \
 	X(BAD_TABLE, "unwind table damaged")                                                       \
-	X(JIT, "generated code without frame pointers")
+	X(JIT, "generated code without frame pointers")                                            \
+	X(NOT_TAKEN, "user stack not taken")
 
 #define CRESSET_X_SOURCE(name)	   CRESSET_SOURCE_##name,
 #define CRESSET_X_UNWINDER(name)   CRESSET_UNWINDER_##name,
@@ -85,7 +103,43 @@ enum cresset_stop { CRESSET_STOPS(CRESSET_X_STOP) CRESSET_N_STOPS };
  * Programs that can interrupt each other on one CPU must not share a slot or scratch memory: each
  * such context has its own.
  */
-enum cresset_context { CRESSET_CONTEXT_PERF, CRESSET_N_CONTEXTS };
+enum cresset_context {
+	CRESSET_CONTEXT_PERF,
+	CRESSET_CONTEXT_SCHED, /* scheduler tracepoints: interrupts are off */
+	CRESSET_CONTEXT_ITER,  /* the iterator over threads, which is preempted by those */
+	CRESSET_N_CONTEXTS
+};
+
+/*
+ * What a thread does. RUNNING is also the state of cpu samples. The order matters: up to STOPPED
+ * it is blocked, then runnable.
+ */
+#define CRESSET_STATES(X)                                                                          \
+	X(RUNNING, "", "")                                                                         \
+	X(INTERRUPTIBLE, "blocked", "interruptible")                                               \
+	X(UNINTERRUPTIBLE, "blocked", "uninterruptible")                                           \
+	X(IO, "blocked", "io")                                                                     \
+	X(IDLE, "blocked", "idle")                                                                 \
+	X(STOPPED, "blocked", "stopped")                                                           \
+	X(PREEMPTED, "runnable", "preempted")                                                      \
+	X(WOKEN, "runnable", "woken")                                                              \
+	X(NEW, "runnable", "new")                                                                  \
+	X(DEAD, "", "")
+
+#define CRESSET_X_STATE(name, state, wait) CRESSET_STATE_##name,
+enum cresset_state { CRESSET_STATES(CRESSET_X_STATE) CRESSET_N_STATES };
+
+/* Sums of time over all threads that are followed, in ns. The first three are exact. */
+enum cresset_time {
+	CRESSET_TIME_CPU,
+	CRESSET_TIME_RUNNABLE,
+	CRESSET_TIME_BLOCKED,
+	CRESSET_TIME_FILTERED,	/* waits that were too short or too long */
+	CRESSET_TIME_UNSAMPLED, /* … left out, for which others stand */
+	CRESSET_TIME_LOST,	/* … not in the maps for want of room */
+	CRESSET_TIME_SELF,	/* estimate of what the scheduler programs cost */
+	CRESSET_N_TIMES
+};
 
 enum {
 	/* Of a user stack. */
@@ -95,6 +149,8 @@ enum {
 	/* Longer stacks are in the deep_stacks maps. */
 	CRESSET_SHORT_FRAMES = 64,
 	CRESSET_COMM_BYTES = 16,
+	CRESSET_N_LENGTHS = 64,
+	CRESSET_MAX_GENERAL = 32, /* registers, by DWARF's numbers */
 };
 
 /* key.flags: the low byte is enum cresset_stop. */
@@ -104,6 +160,10 @@ enum {
 	CRESSET_SAMPLE_LEAF_AFTER = 0x100,
 	/* It ran in the kernel, but the helper gave no kernel stack. */
 	CRESSET_SAMPLE_KERNEL_FAILED = 0x200,
+	/* user_stack is a ticket: user space was asked to read the stack of a thread asleep. */
+	CRESSET_SAMPLE_TICKET = 0x400,
+	/* The waker was an interrupt, or the idle task. */
+	CRESSET_SAMPLE_WAKER_IRQ = 0x800,
 };
 
 /* What a sample is counted by. A stack id of 0 is "no stack". */
@@ -111,14 +171,36 @@ struct cresset_sample_key {
 	__u64 kernel_stack;
 	__u64 user_stack;
 	__u64 cgroup;
+	__u64 waker; /* of wakers; 0: none */
 	__u32 pid;
 	__u32 tid;
 	__u32 exec_id;		       /* low half of task_struct.self_exec_id */
-	__u8 source;		       /* enum cresset_source_id */
-	__u8 state;		       /* of the source; 0: running */
+	__u8 source;		       /* enum cresset_source_id: cpu or off_cpu */
+	__u8 state;		       /* enum cresset_state: how it stopped running */
 	__u16 flags;		       /* CRESSET_SAMPLE_* */
 	char comm[CRESSET_COMM_BYTES]; /* of the thread */
 };
+
+/* What samples of one key sum up to. Times are of waits, and weighted by their probability. */
+struct cresset_count {
+	__u64 n;
+	__u64 blocked_ns;
+	__u64 runnable_ns;
+};
+
+/*
+ * Who woke a thread: a row of the stacks maps that has these words. With a waker_depth of more than
+ * one a sample names a row of the ids of such rows instead, the nearest waker first.
+ */
+enum cresset_waker_word {
+	CRESSET_WAKER_KERNEL, /* stack ids; 0: no stack */
+	CRESSET_WAKER_USER,
+	CRESSET_WAKER_TASK,  /* pid, exec_id << 32 */
+	CRESSET_WAKER_FLAGS, /* CRESSET_SAMPLE_*; << 16: kernel frames that were not asked for */
+	CRESSET_WAKER_COMM,
+	CRESSET_WAKER_WORDS = CRESSET_WAKER_COMM + CRESSET_COMM_BYTES / 8
+};
+enum { CRESSET_WAKER_SKIP_SHIFT = 16, CRESSET_MAX_WAKERS = 8 };
 
 /* What an id says of itself. */
 #define CRESSET_STACK_DEEP 1ull
@@ -145,11 +227,82 @@ struct cresset_slot {
 	__u64 busy; /* 0, or 1 + the generation being written */
 	__u64 stats[CRESSET_N_STATS];
 	__u64 stops[CRESSET_N_STOPS]; /* how user walks ended */
+	__u64 time[CRESSET_N_TIMES];
+	__u64 switches; /* runs of the program on sched_switch */
+	__u64 wakers;	/* noted, or lost */
+	/* Variances of the weighted sums that are due to leaving waits out, in microseconds². */
+	__u64 blocked_variance;
+	__u64 runnable_variance;
+	/* Intervals by the number of bits of their length in ns: 2^(i-1) to 2^i - 1. */
+	__u64 run_slices[CRESSET_N_LENGTHS];
+	__u64 run_delays[CRESSET_N_LENGTHS];
 } __attribute__((aligned(64)));
 
 /* Value of the target maps. */
 struct cresset_target {
 	__u64 start_ns; /* start_boottime, tells a reused pid apart; 0: not seen yet */
+};
+
+/* What the iterator over threads (sched_scan.bpf.c) is to do. */
+enum cresset_scan_mode {
+	CRESSET_SCAN_SEED,  /* follow all targets that there are, from the start of the recording */
+	CRESSET_SCAN_SWEEP, /* give tickets to long waits whose stack was not taken */
+	CRESSET_SCAN_LIST,  /* report all threads */
+	CRESSET_SCAN_FLUSH, /* count all open intervals up to scan.now_ns, and report all threads */
+	CRESSET_SCAN_STOP,  /* … for the last time: open waits without a stack get tickets */
+};
+
+/* Set by user space while the programs run. */
+struct cresset_sched_control {
+	__u64 start_ns;	   /* CLOCK_MONOTONIC; 0: nothing counts yet */
+	__u64 stop_ns;	   /* nothing counts from then on; 0: it goes on */
+	__u64 now_ns;	   /* of a flush */
+	__u64 sweep_ns;	   /* between two sweeps, and the age at which waits are swept; 0: none */
+	__u32 seeding;	   /* threads may still be met for the first time */
+	__u32 scan_mode;   /* enum cresset_scan_mode */
+	__u32 probability; /* of a wait to be recorded, of CRESSET_CERTAIN */
+	__u32 epoch;	   /* what threads remember of stacks is good for one epoch */
+};
+
+enum { CRESSET_CERTAIN = 1 << 16 };
+
+/*
+ * What scans and the ends of threads say. Totals are since the thread was first followed. A ticket
+ * asks for the user stack of a thread that is asleep: the registers are those of user mode.
+ */
+enum cresset_thread_report_kind {
+	CRESSET_REPORT_THREAD, /* it lives */
+	CRESSET_REPORT_END,    /* it has run for the last time */
+	CRESSET_REPORT_TICKET, /* its wait has the ticket; and it lives */
+	CRESSET_REPORT_USED,   /* the wait with this ticket ended at at_ns */
+};
+
+struct cresset_thread_report {
+	__u32 kind;
+	__u32 pid;
+	__u32 tid;
+	__u32 exec_id;
+	__u64 at_ns;
+	__u64 born_ns; /* followed since */
+	__u64 totals[3];
+	__u64 user_stack; /* of its open wait, or the ticket; 0: none */
+	__u64 waker;	  /* of its open wait, as in the sample key */
+	char comm[CRESSET_COMM_BYTES];
+	__u64 in_syscall;
+	__u64 ip;
+	__u64 sp;
+	__u64 fp;
+	__u64 compat32;
+	__u64 general[CRESSET_MAX_GENERAL];
+};
+
+/* All of them end before the registers but tickets. */
+enum { CRESSET_REPORT_SHORT_BYTES = 88 };
+
+/* A piece of the kernel's code. */
+struct cresset_text {
+	__u64 start;
+	__u64 bytes; /* 0: not known */
 };
 
 /* Set before the programs are loaded; constant to the verifier. */
@@ -162,14 +315,26 @@ struct cresset_config {
 	__u8 user_only;
 	__u8 kernel_only;
 	__u8 tables_only; /* no fallback to frame pointers */
-	__u8 pad[6];
+	__u8 blocked;	  /* of waits: time blocked … */
+	__u8 runnable;	  /* … and time runnable */
+	__u8 waker_depth; /* 0: who woke a thread is not asked */
+	__u8 pad[3];
+	__u64 min_wait_ns;		   /* shorter waits are filtered … */
+	__u64 max_wait_ns;		   /* … and longer ones */
+	__u64 cgroup_id;		   /* of the target cgroup */
+	struct cresset_text waker_call;	   /* what calls the tracepoint sched_waking */
+	struct cresset_text interrupts[2]; /* where hard and soft interrupts come in */
 };
 
-_Static_assert(sizeof(struct cresset_sample_key) == 56, "padding");
+_Static_assert(sizeof(struct cresset_sample_key) == 64, "padding");
+_Static_assert(sizeof(struct cresset_count) == 24, "padding");
 _Static_assert(sizeof(struct cresset_stack) == 8 + 8 * CRESSET_MAX_FRAMES, "padding");
 _Static_assert(sizeof(struct cresset_short_stack) == 8 + 8 * CRESSET_SHORT_FRAMES, "padding");
 _Static_assert(sizeof(struct cresset_slot) % 64 == 0, "slots must not share cache lines");
-_Static_assert(sizeof(struct cresset_config) == 24, "padding");
+_Static_assert(sizeof(struct cresset_config) == 96, "padding");
+_Static_assert(__builtin_offsetof(struct cresset_thread_report, in_syscall) ==
+		       CRESSET_REPORT_SHORT_BYTES,
+	       "padding");
 _Static_assert((int)CRESSET_N_STOPS <= (int)CRESSET_SAMPLE_STOP, "stop reasons must fit the flags");
 
 #endif

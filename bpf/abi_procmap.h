@@ -23,6 +23,7 @@ enum procmap_record_kind {
 enum {
 	PROCMAP_KTHREAD = 1u << 0, /* of a process: has no address space */
 	PROCMAP_VDSO = 1u << 1,	   /* of a mapping: is the vdso */
+	PROCMAP_RUNNING = 1u << 2, /* of a process: its leader is on a CPU or waits for one */
 };
 
 struct procmap_record {

@@ -27,7 +27,7 @@ struct cresset_samples_map {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024);
 	__type(key, struct cresset_sample_key);
-	__type(value, __u64);
+	__type(value, struct cresset_count);
 } samples_0 SEC(".maps"), samples_1 SEC(".maps");
 
 struct cresset_stacks_map {
@@ -43,27 +43,6 @@ struct cresset_deep_stacks_map {
 	__type(key, __u64);
 	__type(value, struct cresset_stack);
 } deep_stacks_0 SEC(".maps"), deep_stacks_1 SEC(".maps");
-
-enum { SWITCH_TRIES = 4 };
-
-/* Announces and returns the generation to write to; -1 if it would not hold still. */
-static __always_inline int generation_enter(struct cresset_slot *slot)
-{
-	for (int i = 0; i < SWITCH_TRIES; i++) {
-		__u32 generation = cresset_generation;
-
-		CRESSET_TEST_POINT();
-		__sync_lock_test_and_set(&slot->busy, (__u64)generation + 1);
-		if (cresset_generation == generation)
-			return generation & 1;
-	}
-	return -1;
-}
-
-static __always_inline void generation_leave(struct cresset_slot *slot)
-{
-	CRESSET_STORE_RELEASE(&slot->busy, 0);
-}
 
 static __always_inline __u64 mix(__u64 h)
 {
@@ -168,58 +147,60 @@ __noinline int cresset_intern(__u32 slot_id, int user, int generation)
 	return stack_intern(generation, &s->kernel, &s->key.kernel_stack);
 }
 
-static __always_inline __u64 *sample_find(int generation, const struct cresset_sample_key *key)
+static __always_inline struct cresset_count *sample_find(int generation,
+							 const struct cresset_sample_key *key)
 {
 	if (generation)
 		return bpf_map_lookup_elem(&samples_1, key);
 	return bpf_map_lookup_elem(&samples_0, key);
 }
 
-static __always_inline long sample_add(int generation, const struct cresset_sample_key *key)
+static __always_inline long sample_add(int generation, const struct cresset_scratch *s)
 {
-	__u64 one = 1;
-
 	if (generation)
-		return bpf_map_update_elem(&samples_1, key, &one, BPF_NOEXIST);
-	return bpf_map_update_elem(&samples_0, key, &one, BPF_NOEXIST);
+		return bpf_map_update_elem(&samples_1, &s->key, &s->count, BPF_NOEXIST);
+	return bpf_map_update_elem(&samples_0, &s->key, &s->count, BPF_NOEXIST);
 }
 
 /* Returns the outcome. */
-static __always_inline int sample_count(int generation, const struct cresset_sample_key *key)
+static __always_inline int sample_count(int generation, const struct cresset_scratch *s)
 {
-	__u64 *count = sample_find(generation, key);
+	struct cresset_count *count = sample_find(generation, &s->key);
 	long err;
 
 	if (!count) {
-		err = sample_add(generation, key);
+		err = sample_add(generation, s);
 		if (!err)
 			return CRESSET_STAT_counted;
 		if (err == -CRESSET_E2BIG)
 			return CRESSET_STAT_lost_samples_full;
 		if (err != -CRESSET_EEXIST)
 			return CRESSET_STAT_lost_map_busy;
-		count = sample_find(generation, key);
+		count = sample_find(generation, &s->key);
 		if (!count)
 			return CRESSET_STAT_lost_map_busy;
 	}
-	__sync_fetch_and_add(count, 1);
+	__sync_fetch_and_add(&count->n, s->count.n);
+	if (s->count.blocked_ns)
+		__sync_fetch_and_add(&count->blocked_ns, s->count.blocked_ns);
+	if (s->count.runnable_ns)
+		__sync_fetch_and_add(&count->runnable_ns, s->count.runnable_ns);
 	return CRESSET_STAT_counted;
 }
 
 /* Writes stacks and sample to one generation and returns the outcome. */
-static __always_inline int sample_write(__u32 slot_id, int generation, struct cresset_scratch *s)
+static __always_inline int sample_write(__u32 slot_id, int generation, struct cresset_scratch *s,
+					bool with_user)
 {
 	int lost = -1;
 
-	s->key.kernel_stack = 0;
-	s->key.user_stack = 0;
 	if (s->kernel.n)
 		lost = cresset_intern(slot_id, 0, generation);
-	if (lost < 0 && s->user.n)
+	if (with_user && lost < 0 && s->user.n)
 		lost = cresset_intern(slot_id, 1, generation);
 	if (lost >= 0)
 		return lost;
-	return sample_count(generation, &s->key);
+	return sample_count(generation, s);
 }
 
 static __always_inline int unwind(__u32 slot_id, struct cresset_scratch *s)
@@ -250,23 +231,71 @@ static __always_inline void key_fill(struct cresset_sample_key *key)
 	bpf_get_current_comm(key->comm, sizeof(key->comm));
 }
 
+/* Inlined: the verifier allows eight frames of calls, and the walk needs most of them. */
+static __always_inline void walk_user(__u32 slot_id, struct cresset_slot *slot,
+				      struct cresset_scratch *s)
+{
+	__u32 stop = unwind(slot_id, s);
+
+	s->key.flags |= stop & CRESSET_SAMPLE_STOP;
+	if (stop < CRESSET_N_STOPS)
+		slot->stops[stop]++;
+}
+
+__noinline int cresset_walk_user(__u32 slot_id)
+{
+	struct cresset_scratch *s = cresset_scratch(slot_id);
+	struct cresset_slot *slot = cresset_slot(slot_id);
+
+	if (s && slot)
+		walk_user(slot_id, slot, s);
+	return 0;
+}
+
+__noinline int cresset_intern_user(__u32 slot_id)
+{
+	struct cresset_slot *slot = cresset_slot(slot_id);
+	int generation, lost = CRESSET_STAT_lost_switch;
+
+	if (!slot)
+		return lost;
+	generation = generation_enter(slot);
+	if (generation >= 0)
+		lost = cresset_intern(slot_id, 1, generation);
+	generation_leave(slot);
+	return lost;
+}
+
+__noinline int cresset_write(__u32 slot_id)
+{
+	struct cresset_scratch *s = cresset_scratch(slot_id);
+	struct cresset_slot *slot = cresset_slot(slot_id);
+	int generation, outcome = CRESSET_STAT_lost_switch;
+
+	if (!s || !slot)
+		return outcome;
+	generation = generation_enter(slot);
+	if (generation >= 0)
+		outcome = sample_write(slot_id, generation, s, false);
+	generation_leave(slot);
+	return outcome;
+}
+
 __noinline int cresset_emit(__u32 slot_id)
 {
 	struct cresset_scratch *s = cresset_scratch(slot_id);
 	struct cresset_slot *slot = cresset_slot(slot_id);
 	int generation, outcome = CRESSET_STAT_lost_switch;
-	__u32 stop;
 
 	if (!s || !slot)
 		return 0;
 	key_fill(&s->key);
-	stop = unwind(slot_id, s);
-	s->key.flags |= stop & CRESSET_SAMPLE_STOP;
-	if (stop < CRESSET_N_STOPS)
-		slot->stops[stop]++;
+	s->key.kernel_stack = 0;
+	s->key.user_stack = 0;
+	walk_user(slot_id, slot, s);
 	generation = generation_enter(slot);
 	if (generation >= 0)
-		outcome = sample_write(slot_id, generation, s);
+		outcome = sample_write(slot_id, generation, s, true);
 	generation_leave(slot);
 	if ((__u32)outcome < CRESSET_N_STATS)
 		slot->stats[outcome]++;

@@ -10,8 +10,7 @@
  *
  * All that depends on the architecture is in the macros at the end.
  *
- * With CRESSET_BPF_NATIVE the same sources are built for the host, on the helpers of
- * tests/bpfnative.
+ * With CRESSET_BPF_NATIVE the same sources are built for the host: native.h.
  */
 #ifndef BPF_KERNEL_H
 #define BPF_KERNEL_H
@@ -20,40 +19,102 @@
 #include <linux/types.h>
 #include <stdbool.h>
 
-#ifdef CRESSET_BPF_NATIVE
-#include "fake_helpers.h"
-#else
-#include <bpf/bpf_helpers.h>
-#endif
+#include "registers.h"
 
 /*
  * CRESSET_SET_AT_LOAD: written by user space before the load, constant from then on.
+ * CRESSET_SET_ANY_TIME: written by user space while programs run.
  * CRESSET_TEST_POINT: where a test of the host build may let another CPU run.
  */
 #ifdef CRESSET_BPF_NATIVE
-#define CRESSET_RELOCATED
-#define CRESSET_SET_AT_LOAD  volatile
-#define CRESSET_TEST_POINT() fake_test_point()
+#include "native.h"
+#define CRESSET_IN_IOWAIT(t) ((t)->in_iowait)
 #else
-#define CRESSET_RELOCATED   __attribute__((preserve_access_index))
-#define CRESSET_SET_AT_LOAD const volatile
+#include <bpf/bpf_helpers.h>
+/* In this order: the second uses the first. */
+#include <bpf/bpf_core_read.h>
+#define CRESSET_RELOCATED    __attribute__((preserve_access_index))
+#define CRESSET_SET_AT_LOAD  const volatile
+#define CRESSET_SET_ANY_TIME volatile
 #define CRESSET_TEST_POINT()
+#define CRESSET_IN_IOWAIT(t) BPF_CORE_READ_BITFIELD(t, in_iowait)
 #endif
+
+#define CRESSET_TASK_INTERRUPTIBLE   0x0001
+#define CRESSET_TASK_UNINTERRUPTIBLE 0x0002
+#define CRESSET_TASK_STOPPED	     0x0004
+#define CRESSET_TASK_TRACED	     0x0008
+#define CRESSET_TASK_PARKED	     0x0040
+#define CRESSET_TASK_DEAD	     0x0080
+#define CRESSET_TASK_WAKING	     0x0200
+#define CRESSET_TASK_NOLOAD	     0x0400
+#define CRESSET_TASK_FROZEN	     0x8000
 
 #define CRESSET_EEXIST	   17
 #define CRESSET_E2BIG	   7
 #define CRESSET_PF_KTHREAD 0x00200000
+#define CRESSET_PF_WORKERS 0x00004010 /* PF_IO_WORKER, PF_USER_WORKER */
 
 struct mm_struct;
 
+struct kernfs_node {
+	__u64 id;
+} CRESSET_RELOCATED;
+
+struct cgroup_subsys_state {
+	struct cgroup_subsys_state *parent;
+} CRESSET_RELOCATED;
+
+struct cgroup {
+	struct cgroup_subsys_state self; /* the first member, in all kernels */
+	struct kernfs_node *kn;
+} CRESSET_RELOCATED;
+
+#if defined(__TARGET_ARCH_x86)
+struct thread_struct {
+	unsigned long sp;
+} CRESSET_RELOCATED;
+/* Of a task that does not run. */
+#define CRESSET_KERNEL_SP(t) ((t)->thread.sp)
+#else
+struct cpu_context {
+	unsigned long sp;
+} CRESSET_RELOCATED;
+struct thread_struct {
+	struct cpu_context cpu_context;
+} CRESSET_RELOCATED;
+#define CRESSET_KERNEL_SP(t) ((t)->thread.cpu_context.sp)
+#endif
+
+struct css_set {
+	struct cgroup *dfl_cgrp;
+} CRESSET_RELOCATED;
+
 struct task_struct {
+	unsigned int __state;
 	unsigned int flags;
+	int on_cpu;
+	int exit_state;
 	int pid;
 	int tgid;
+	unsigned int in_iowait : 1;
 	struct mm_struct *mm;
 	struct task_struct *group_leader;
+	struct css_set *cgroups;
 	__u64 start_boottime;
 	__u64 self_exec_id;
+	char comm[16];
+	struct thread_struct thread;
+} CRESSET_RELOCATED;
+
+/* The argument of the iterator over threads. */
+struct bpf_iter_meta {
+	struct seq_file *seq;
+} CRESSET_RELOCATED;
+
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
 } CRESSET_RELOCATED;
 
 #if defined(__TARGET_ARCH_x86)
@@ -86,10 +147,6 @@ struct cresset_event_regs {
 /* A plain store is a release. */
 #define CRESSET_STORE_RELEASE(p, v) (*(volatile __typeof__(*(p)) *)(p) = (v))
 
-/* DWARF's numbers (psABI, figure 3.36). The count is a power of two. */
-#define CRESSET_N_GENERAL   16
-#define CRESSET_REGISTER_FP 6
-#define CRESSET_REGISTER_SP 7
 #define CRESSET_GENERAL_TAKE(to, r)                                                                \
 	do {                                                                                       \
 		(to)[0] = (r)->ax;                                                                 \
@@ -135,11 +192,6 @@ struct cresset_event_regs {
 #define CRESSET_USER_LIMIT	    (1ull << 48)
 #define CRESSET_STORE_RELEASE(p, v) ((void)__sync_lock_test_and_set((p), (v)))
 
-/* DWARF's numbers: x0 to x30 are 0 to 30. The count is a power of two. */
-#define CRESSET_N_GENERAL	    32
-#define CRESSET_REGISTER_FP	    29
-#define CRESSET_REGISTER_LR	    30
-#define CRESSET_REGISTER_SP	    31
 #define CRESSET_GENERAL_TAKE(to, r)                                                                \
 	do {                                                                                       \
 		_Pragma("unroll") for (int i_ = 0; i_ < 31; i_++)(to)[i_] = (r)->regs[i_];         \

@@ -67,6 +67,7 @@ struct vm_area_struct___scan {
 };
 
 struct task_struct___scan {
+	unsigned int __state;
 	unsigned int flags;
 	int pid;
 	int tgid;
@@ -158,6 +159,8 @@ int scan_tasks(struct bpf_iter__task___scan *ctx)
 	if (!b)
 		return 0;
 	b->record.ppid = task->real_parent->tgid;
+	if (!task->__state)
+		b->record.flags |= PROCMAP_RUNNING;
 	record_write(ctx->meta->seq, b, 0);
 	return 0;
 }

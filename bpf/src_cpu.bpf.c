@@ -8,17 +8,6 @@
  */
 #include "core.h"
 
-/* Registers of user mode, from the event or from the task's entry to the kernel. */
-#define REGISTERS_TAKE(s, r)                                                                       \
-	do {                                                                                       \
-		(s)->registers.ip = CRESSET_IP(r);                                                 \
-		(s)->registers.sp = CRESSET_SP(r);                                                 \
-		(s)->registers.fp = CRESSET_FP(r);                                                 \
-		(s)->registers.compat32 = CRESSET_IS_COMPAT32(r);                                  \
-		if (cresset_registers_wanted())                                                    \
-			CRESSET_GENERAL_TAKE((s)->registers.general, r);                           \
-	} while (0)
-
 static __always_inline void kernel_stack_take(struct bpf_perf_event_data *ctx,
 					      struct cresset_slot *slot, struct cresset_scratch *s)
 {
@@ -43,7 +32,7 @@ static __always_inline bool kernel_mode(struct bpf_perf_event_data *ctx, struct 
 	/* An exiting task has given up its memory; a kernel thread never had its own. */
 	if (!cresset_config.kernel_only && task->mm && !(task->flags & CRESSET_PF_KTHREAD)) {
 		regs = (struct pt_regs *)bpf_task_pt_regs(task);
-		REGISTERS_TAKE(s, regs);
+		CRESSET_REGISTERS_TAKE(s, regs);
 		if (CRESSET_IN_SYSCALL(regs))
 			s->key.flags = CRESSET_SAMPLE_LEAF_AFTER;
 	}
@@ -69,7 +58,11 @@ int cresset_cpu(struct bpf_perf_event_data *ctx)
 		return 0;
 	}
 	s->key.source = CRESSET_SOURCE_cpu;
-	s->key.state = 0;
+	s->key.state = CRESSET_STATE_RUNNING;
+	s->key.waker = 0;
+	s->count.n = 1;
+	s->count.blocked_ns = 0;
+	s->count.runnable_ns = 0;
 	s->key.flags = 0;
 	s->kernel.n = 0;
 	s->registers.ip = 0;
@@ -78,7 +71,7 @@ int cresset_cpu(struct bpf_perf_event_data *ctx)
 	else if (cresset_config.kernel_only)
 		keep = false;
 	else
-		REGISTERS_TAKE(s, &ctx->regs);
+		CRESSET_REGISTERS_TAKE(s, &ctx->regs);
 	if (!keep) {
 		cresset_count(slot, CRESSET_STAT_filtered);
 		return 0;

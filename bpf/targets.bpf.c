@@ -11,12 +11,8 @@
  */
 #include "core.h"
 
-struct cresset_targets_map {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct cresset_target);
-} target_pids SEC(".maps"), target_tids SEC(".maps");
+struct cresset_targets_map target_pids SEC(".maps");
+struct cresset_targets_map target_tids SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_CGROUP_ARRAY);
@@ -24,15 +20,6 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } target_cgroup SEC(".maps");
-
-static __always_inline bool target_is(struct cresset_target *target, __u64 start_ns)
-{
-	if (!target)
-		return false;
-	if (!target->start_ns)
-		target->start_ns = start_ns;
-	return target->start_ns == start_ns;
-}
 
 __noinline int cresset_is_target(void)
 {
@@ -44,13 +31,13 @@ __noinline int cresset_is_target(void)
 	task = bpf_get_current_task_btf();
 	if (cresset_config.by_pid) {
 		id = task->tgid;
-		if (target_is(bpf_map_lookup_elem(&target_pids, &id),
+		if (cresset_target_matches(bpf_map_lookup_elem(&target_pids, &id),
 			      task->group_leader->start_boottime))
 			return 1;
 	}
 	if (cresset_config.by_tid) {
 		id = task->pid;
-		if (target_is(bpf_map_lookup_elem(&target_tids, &id), task->start_boottime))
+		if (cresset_target_matches(bpf_map_lookup_elem(&target_tids, &id), task->start_boottime))
 			return 1;
 	}
 	if (cresset_config.by_cgroup)
@@ -69,7 +56,7 @@ int cresset_fork(__u64 *ctx)
 
 	if (child->tgid == parent->tgid)
 		return 0;
-	if (!target_is(bpf_map_lookup_elem(&target_pids, &pid),
+	if (!cresset_target_matches(bpf_map_lookup_elem(&target_pids, &pid),
 		       parent->group_leader->start_boottime))
 		return 0;
 	pid = child->tgid;

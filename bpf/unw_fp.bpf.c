@@ -101,6 +101,7 @@ __noinline int cresset_fp_window(__u32 slot_id)
 			break;
 		}
 		s->user.frames[n] = ra;
+		cresset_slots_add(s, fp + 8);
 		n++;
 		low = fp + 2 * sizeof(__u64);
 		fp = s->window.words[at & (CRESSET_WINDOW_WORDS - 1)];
@@ -120,6 +121,8 @@ __noinline int cresset_unwind_fp(__u32 slot_id)
 		return CRESSET_STOP_NO_REGS;
 	s->user.frames[0] = s->registers.ip;
 	s->user.n = 1;
+	cresset_slots_begin(s);
+	s->slots.uses_fp = 1;
 	/* Each window gives a frame, or an end. */
 	for (int i = 0; i <= CRESSET_MAX_FRAMES; i++) {
 		stop = cresset_fp_window(slot_id);

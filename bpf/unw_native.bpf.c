@@ -22,7 +22,7 @@
 enum { ANY_REGISTER = CRESSET_N_GENERAL - 1 };
 
 /* The value of a register in this frame. 0, or a stop reason. */
-static __always_inline int register_get(const struct cresset_scratch *s, __u32 number,
+static __always_inline int register_get(struct cresset_scratch *s, __u32 number,
 					__u64 *ret_value)
 {
 	if (number == CRESSET_REGISTER_SP) {
@@ -30,6 +30,7 @@ static __always_inline int register_get(const struct cresset_scratch *s, __u32 n
 		return s->walk.lost & CRESSET_LOST_SP ? CRESSET_STOP_NO_REGISTER : 0;
 	}
 	if (number == CRESSET_REGISTER_FP) {
+		s->slots.uses_fp = 1;
 		*ret_value = s->registers.fp;
 		return s->walk.lost & CRESSET_LOST_FP ? CRESSET_STOP_NO_REGISTER : 0;
 	}
@@ -224,12 +225,12 @@ static __always_inline int frame_push(struct cresset_scratch *s, bool located)
 		frame = address | (__u64)s->walk.dso << CRESSET_FRAME_DSO_SHIFT;
 	if (n && s->walk.exact)
 		frame |= CRESSET_FRAME_EXACT;
-	if (found != CRESSET_FOUND_TABLE)
+	if (found == CRESSET_FOUND_JIT || found == CRESSET_FOUND_FALLBACK)
 		frame |= CRESSET_FRAME_FALLBACK;
 	s->user.frames[n] = frame;
 	s->user.n = n + 1;
 	barrier_var(found);
-	if (n && found < 3)
+	if (n && found < CRESSET_N_FOUND)
 		s->walk.n_found[found]++;
 	return WALK_GO_ON;
 }
@@ -273,6 +274,11 @@ __noinline int cresset_walk_step(__u32 slot_id)
 			return step_by_rule(slot_id, s, r);
 		r = -r;
 	}
+	if (r == CRESSET_STOP_JIT) {
+		r = cresset_walk_hotspot(slot_id);
+		if (r == WALK_GO_ON)
+			return r;
+	}
 	return cresset_walk_fallback(slot_id, r);
 }
 
@@ -294,8 +300,9 @@ static __always_inline void walk_begin(struct cresset_scratch *s)
 	w->reason = 0;
 	w->found = CRESSET_FOUND_TABLE;
 	w->misses = 0;
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < CRESSET_N_FOUND; i++)
 		w->n_found[i] = 0;
+	s->blob.bytes = 0;
 	s->window.bytes = 0;
 	s->user.n = 0;
 }
@@ -304,9 +311,26 @@ static __always_inline void walk_count(struct cresset_slot *slot, const struct c
 {
 	slot->stats[CRESSET_STAT_frames_table] += w->n_found[CRESSET_FOUND_TABLE];
 	slot->stats[CRESSET_STAT_frames_jit] += w->n_found[CRESSET_FOUND_JIT];
+	slot->stats[CRESSET_STAT_frames_hotspot] += w->n_found[CRESSET_FOUND_HOTSPOT];
 	slot->stats[CRESSET_STAT_frames_fallback] += w->n_found[CRESSET_FOUND_FALLBACK];
 	if (w->n_found[CRESSET_FOUND_FALLBACK])
 		slot->stats[CRESSET_STAT_stacks_fallback]++;
+}
+
+/*
+ * Where the return address lay that the step found: below the caller's stack pointer, whichever
+ * rule it was, but for machines that keep it elsewhere. Looked at in the window that it came from.
+ */
+static __always_inline void slot_note(struct cresset_scratch *s)
+{
+	__u64 at = s->registers.sp - 8 - s->window.start, word;
+
+	word = at >> 3;
+	barrier_var(word);
+	if (at >= s->window.bytes || s->window.words[word & (CRESSET_WINDOW_WORDS - 1)] != s->walk.pc)
+		s->slots.unknown = 1;
+	else
+		cresset_slots_add(s, s->registers.sp - 8);
 }
 
 __noinline int cresset_unwind_native(__u32 slot_id)
@@ -318,11 +342,13 @@ __noinline int cresset_unwind_native(__u32 slot_id)
 	if (!s || !slot)
 		return CRESSET_STOP_NO_REGS;
 	walk_begin(s);
+	cresset_slots_begin(s);
 	/* Each step notes a frame or ends the walk. */
 	for (int i = 0; i <= CRESSET_MAX_FRAMES; i++) {
 		stop = cresset_walk_step(slot_id);
 		if (stop != WALK_GO_ON)
 			break;
+		slot_note(s);
 	}
 	walk_count(slot, &s->walk);
 	return stop;

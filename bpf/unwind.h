@@ -17,7 +17,9 @@
  *   unwind_dirs    ARRAY  struct cresset_unwind_cells            directory cells, block id + 1
  *   unwind_pools   ARRAY_OF_MAPS → ARRAYs of blocks              block id / POOL_BLOCKS, %
  *   unwind_rules   ARRAY  rule id → struct cresset_unwind_rule
+ *   unwind_files   HASH   struct cresset_unwind_file_key → …_file what the kernel has mapped is
  *   unwind_misses  HASH   struct cresset_unwind_miss → __u64     what user space is asked to bring
+ *   unwind_jvms    HASH   tgid → struct cresset_unwind_jvm       where a Java VM keeps its code
  *
  * All ARRAYs are MMAPABLE. The kernel rounds each element up to 8 bytes, so an element of
  * unwind_dirs has a line of cells; its mapping is a plain array of __u32, indexed by cell number.
@@ -192,6 +194,27 @@ struct cresset_unwind_proc {
 	__u64 first[CRESSET_MAX_PROC_PAGES];
 };
 
+/*
+ * Of a file whose code is mapped in one way only, for processes that are not known yet. dev is as
+ * the kernel has it (20 bits of minor number). {0, 0}: the vdso.
+ */
+struct cresset_unwind_file_key {
+	__u64 ino;
+	__u32 dev;
+	__u32 pad;
+};
+
+struct cresset_unwind_file {
+	/* Else it is another file by now. */
+	__u64 size;
+	__s64 mtime_sec;
+	__u32 mtime_nsec;
+	__u32 dso;
+	__u64 code_start; /* offsets in the file */
+	__u64 code_end;
+	__u64 shift; /* offset in the file - the file's virtual address */
+};
+
 /* dso != 0: its tables are wanted. dso == 0: the process (and this page of it) is not known. */
 struct cresset_unwind_miss {
 	__u32 pid;
@@ -201,12 +224,70 @@ struct cresset_unwind_miss {
 	__u64 address; /* dso == 0: 2 MiB aligned */
 };
 
+/*
+ * A HotSpot Java VM: where its generated code is, and how it describes it (unwind_hotspot.bpf.c).
+ * Code heaps do not move and their reserved ends do not change, so this is read once they are made.
+ */
+struct cresset_jvm_heap {
+	__u64 low;
+	__u64 bytes;  /* reserved, not all of it is in use */
+	__u64 segmap; /* a byte for each segment: 0xff free, 0 a block begins, n: go back by n */
+};
+
+/* A piece of the interpreter that makes a frame; offsets from the interpreter's first byte. */
+struct cresset_jvm_entry {
+	__u32 begin;
+	__u32 pop;  /* the instruction that takes the return address off the stack, into rax */
+	__u32 push; /* … and puts it back; push %rbp and mov %rsp,%rbp follow */
+	__u32 end;
+};
+
+enum {
+	CRESSET_JVM_HEAPS = 8,
+	CRESSET_JVM_ENTRIES = 8,
+	CRESSET_JVM_BLOCK_BYTES = 128, /* the offsets in a block are below */
+};
+
+enum {
+	CRESSET_JVM_INCOMPLETE = 1, /* still being started: misses are reported */
+	CRESSET_JVM_CODE_OFFSETS =
+		2, /* begin and end of code are s32 from the CodeBlob, else addresses */
+	CRESSET_JVM_COMPLETE_16 = 4, /* frame_complete is 16 bits wide, else 32 */
+};
+
+struct cresset_unwind_jvm {
+	__u32 exec_id; /* as in cresset_unwind_proc */
+	__u32 flags;   /* CRESSET_JVM_* */
+	__u8 n_heaps;
+	__u8 n_entries;
+	__u8 segment_shift;
+	/* Offsets from a block's first byte, its HeapBlock header, behind which the CodeBlob is. */
+	__u8 used; /* bool */
+	__u8 blob;
+	__u8 name; /* const char * */
+	__u8 code_begin;
+	__u8 code_end;
+	__u8 frame_size; /* s32, words, return address included; below 1: by frame pointer, or none
+			  */
+	__u8 frame_complete; /* from code_begin on; -1: it does not say */
+	__u8 pad[2];
+	__u32 interpreter_bytes;
+	__u64 interpreter;
+	__u32 entries_begin; /* entry points of methods, offsets from `interpreter` */
+	__u32 entries_end;
+	struct cresset_jvm_heap heaps[CRESSET_JVM_HEAPS];
+	struct cresset_jvm_entry entries[CRESSET_JVM_ENTRIES];
+};
+
 _Static_assert(sizeof(struct cresset_unwind_rule) == 24, "padding");
+_Static_assert(sizeof(struct cresset_unwind_jvm) == 40 + 24 * 8 + 16 * 8, "padding");
 _Static_assert(sizeof(struct cresset_unwind_block) == 1024, "a block is one KiB");
 _Static_assert(sizeof(struct cresset_unwind_cells) == 64, "cells without padding");
 _Static_assert(sizeof(struct cresset_unwind_dso) == 32, "padding");
 _Static_assert(sizeof(struct cresset_unwind_range) == 24, "padding");
 _Static_assert(sizeof(struct cresset_unwind_page) == 4096, "a page");
 _Static_assert(sizeof(struct cresset_unwind_miss) == 24, "padding");
+_Static_assert(sizeof(struct cresset_unwind_file_key) == 16, "padding");
+_Static_assert(sizeof(struct cresset_unwind_file) == 48, "padding");
 
 #endif

@@ -22,7 +22,6 @@
 /* Frames with larger local variables than this are not followed. */
 #define FALLBACK_MAX_FRAME_BYTES (8ull << 20)
 
-/* Does a call end at this address? What to say of code that is not resident is the caller's. */
 __noinline int cresset_behind_call(__u64 address, int unread)
 {
 	__u64 code;
@@ -98,6 +97,7 @@ static __always_inline bool fp_step(__u32 slot_id, struct cresset_scratch *s)
 	if (s->walk.lost & CRESSET_LOST_FP || fp < s->registers.sp ||
 	    fp - s->registers.sp > FALLBACK_MAX_FRAME_BYTES)
 		return false;
+	s->slots.uses_fp = 1;
 	if (walk_read(slot_id, s, fp))
 		return false;
 	s->registers.fp = s->walk.value;

@@ -32,7 +32,9 @@ int cresset_unwind_free(__u64 *ctx)
 	__u32 pid = task->pid;
 
 	/* The leader goes last; a thread that execs becomes the leader. */
-	if (task->pid == task->tgid)
-		bpf_map_delete_elem(&unwind_procs, &pid);
+	if (task->pid != task->tgid)
+		return 0;
+	bpf_map_delete_elem(&unwind_procs, &pid);
+	bpf_map_delete_elem(&unwind_jvms, &pid);
 	return 0;
 }

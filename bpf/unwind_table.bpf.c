@@ -21,7 +21,7 @@ enum { BLOCK_HEAD = 4, BLOCK_WORDS = 256 };
 struct cresset_procs_map unwind_procs SEC(".maps");
 struct cresset_misses_map unwind_misses SEC(".maps");
 struct cresset_rules_map unwind_rules SEC(".maps");
-volatile __u32 cresset_unwind_epoch = 0;
+CRESSET_SET_ANY_TIME __u32 cresset_unwind_epoch = 0;
 
 struct cresset_pages_map {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -144,44 +144,63 @@ static __always_inline void dso_take(struct cresset_walk *w, __u32 id)
 		dso->epoch = now;
 }
 
-__noinline int cresset_walk_locate(__u32 slot_id, __u64 address)
+/* By the pages that user space has published. */
+static __always_inline bool locate_in_pages(struct cresset_scratch *s, __u64 address)
 {
-	struct cresset_scratch *s = cresset_scratch(slot_id);
+	struct cresset_walk *w = &s->walk;
 	struct cresset_unwind_range *range;
 	struct cresset_unwind_proc *proc;
 	struct cresset_unwind_page *page;
-	struct cresset_walk *w;
 	__u32 id, at;
 
-	if (!s)
-		return -1;
-	w = &s->walk;
-	if (address - w->start < w->bytes)
-		return 0;
 	if (!w->n_pages)
-		return -1;
+		return false;
 	id = w->page;
 	if (w->n_pages > 1) {
 		proc = bpf_map_lookup_elem(&unwind_procs, &s->key.pid);
 		if (!proc)
-			return -1;
+			return false;
 		id = page_choose(proc, address);
 	}
 	page = bpf_map_lookup_elem(&unwind_pages, &id);
 	if (!page)
-		return -1;
+		return false;
 	at = cresset_page_search(page, address);
 	barrier_var(at);
 	if (at >= CRESSET_PAGE_RANGES)
-		return -1;
+		return false;
 	range = &page->ranges[at];
 	if (address - range->start >= (__u64)range->pages << 12)
-		return -1;
+		return false;
 	w->start = range->start;
 	w->bytes = (__u64)range->pages << 12;
 	w->bias = range->bias;
 	w->kind = range->kind;
 	dso_take(w, range->dso);
+	return true;
+}
+
+__noinline int cresset_walk_locate(__u32 slot_id, __u64 address)
+{
+	struct cresset_scratch *s = cresset_scratch(slot_id);
+	struct cresset_walk *w;
+	int dso;
+
+	if (!s)
+		return -1;
+	w = &s->walk;
+	if (address - w->start < w->bytes || locate_in_pages(s, address))
+		return 0;
+	/* Wild addresses cost a search each, and are requests of which a sample has only so many. */
+	if (w->misses >= MAX_MISSES)
+		return -1;
+	dso = cresset_walk_vma(slot_id, address);
+	if (dso < 0)
+		return -1;
+	dso_take(w, dso);
+	/* User space will hear of it by itself, mostly. */
+	if (!w->misses)
+		cresset_walk_miss(slot_id, 0, address);
 	return 0;
 }
 

@@ -4,8 +4,10 @@
  *
  *   cresset_unwind_native    unw_native.bpf.c       starts a walk, and takes steps until one stops
  * it cresset_walk_step        unw_native.bpf.c       notes the frame at walk.pc, finds its caller
+ *   cresset_walk_hotspot     unwind_hotspot.bpf.c   … in code that a Java VM generated
  *   cresset_walk_fallback    unwind_fallback.bpf.c  … where there is no rule
  *   cresset_walk_locate      unwind_table.bpf.c     which mapping, so which file, an address is in
+ *   cresset_walk_vma         unwind_vma.bpf.c       … by the kernel's mappings
  *   cresset_walk_rule        unwind_table.bpf.c     which rule holds there
  *   cresset_walk_fill        unwind_table.bpf.c     a piece of the stack
  *
@@ -25,7 +27,13 @@
 enum { CRESSET_LOST_FP = 1, CRESSET_LOST_SP = 2 };
 
 /* Indices of walk.n_found. */
-enum cresset_found { CRESSET_FOUND_TABLE, CRESSET_FOUND_JIT, CRESSET_FOUND_FALLBACK };
+enum cresset_found {
+	CRESSET_FOUND_TABLE,
+	CRESSET_FOUND_JIT,
+	CRESSET_FOUND_FALLBACK,
+	CRESSET_FOUND_HOTSPOT,
+	CRESSET_N_FOUND, /* a power of two */
+};
 
 struct cresset_procs_map {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -41,6 +49,13 @@ struct cresset_misses_map {
 	__type(value, __u64);
 };
 
+struct cresset_files_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct cresset_unwind_file_key);
+	__type(value, struct cresset_unwind_file);
+};
+
 struct cresset_rules_map {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -49,14 +64,24 @@ struct cresset_rules_map {
 	__type(value, struct cresset_unwind_rule);
 };
 
+struct cresset_jvms_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct cresset_unwind_jvm);
+};
+
 extern struct cresset_procs_map unwind_procs SEC(".maps");
 extern struct cresset_misses_map unwind_misses SEC(".maps");
+extern struct cresset_jvms_map unwind_jvms SEC(".maps");
 extern struct cresset_rules_map unwind_rules SEC(".maps");
 /* What user space calls "now" when it looks for the tables that were not used for longest. */
-extern volatile __u32 cresset_unwind_epoch;
+extern CRESSET_SET_ANY_TIME __u32 cresset_unwind_epoch;
 
 /* 0, or -1: not in any known executable mapping. If found, walk.start to walk.kind are set. */
 int cresset_walk_locate(__u32 slot_id, __u64 address);
+/* The same by the kernel's own mappings, for what user space has not told. The dso (0: none), or -1. */
+int cresset_walk_vma(__u32 slot_id, __u64 address);
 /* The rule for an address in the located range, or the negative stop reason if there is no table.
  */
 int cresset_walk_rule(__u32 slot_id, __u64 address);
@@ -67,6 +92,10 @@ int cresset_walk_miss(__u32 slot_id, __u32 dso, __u64 address);
 int cresset_walk_step(__u32 slot_id);
 /* The caller of a signal handler is what was interrupted: all registers from the ucontext at sp. */
 int cresset_walk_signal(__u32 slot_id);
+/* The caller of code that a Java VM generated; CRESSET_STOP_JIT: not to be had in this way. */
+int cresset_walk_hotspot(__u32 slot_id);
+/* Does a call end at this address? What to say of code that is not resident is the caller's. */
+int cresset_behind_call(__u64 address, int unread);
 /* `reason`: why no rule does it; the walk stops with it if nothing else does. */
 int cresset_walk_fallback(__u32 slot_id, int reason);
 

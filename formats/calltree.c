@@ -30,6 +30,10 @@ enum { NODE_KEY_BYTES = 3 * sizeof(uint32_t) };
 struct calltree {
 	struct strtab names;
 	struct calltree_node *nodes;
+	int64_t (*split)[N_STATES];    /* by node; NULL: all is STATE_CPU */
+	int64_t *before, *before_self; /* by node; NULL: there is no base */
+	int64_t base_total;
+	int64_t hidden;
 	uint32_t n_nodes;
 	uint64_t n_negative;
 	uint64_t n_saturated;
@@ -46,6 +50,13 @@ struct builder {
 	struct cresset_frame *frames;
 	struct cresset_frame *previous;
 	size_t n_previous;
+	size_t separator; /* the first "--" of the one before; SIZE_MAX: none */
+	bool states;	  /* there is a node of a state */
+	int64_t room;	  /* of the sum of values */
+	size_t value_index;
+	bool in_base;	      /* p is the base */
+	uint32_t first_id;    /* nodes from here on are p's */
+	struct vec base_self; /* int64_t by node id; shorter if the last ones have nothing */
 	uint32_t *path;
 	uint32_t *string_names;	  /* by string id; 0: not yet */
 	uint32_t *location_names; /* by location id */
@@ -59,34 +70,54 @@ struct child {
 	uint32_t id;
 };
 
-static void builder_release(struct builder *b)
+static void forget_names(struct builder *b)
 {
-	table_release(&b->nodes);
-	free(b->frames);
-	free(b->previous);
-	free(b->path);
 	free(b->string_names);
 	free(b->location_names);
 	free(b->label_names);
+	b->string_names = b->location_names = b->label_names = NULL;
+}
+
+static void builder_release(struct builder *b)
+{
+	table_release(&b->nodes);
+	vec_release(&b->base_self);
+	free(b->frames);
+	free(b->previous);
+	free(b->path);
+	forget_names(b);
+}
+
+/* What is remembered of samples and names is of one profile. */
+static int builder_take(struct builder *b, const struct cresset_profile *p, size_t value_index)
+{
+	forget_names(b);
+	b->p = p;
+	b->value_index = value_index;
+	b->first_id = table_count(&b->nodes);
+	b->n_previous = 0;
+	b->separator = SIZE_MAX;
+	/* Two sums have room side by side. */
+	b->room = b->options->base ? INT64_MAX / 2 : INT64_MAX;
+	b->string_names = calloc((size_t)cresset_profile_n_strings(p) + 1, sizeof(uint32_t));
+	b->location_names = calloc((size_t)cresset_profile_n_locations(p) + 1, sizeof(uint32_t));
+	b->label_names = calloc((size_t)cresset_profile_n_label_sets(p) + 1, sizeof(uint32_t));
+	return b->string_names && b->location_names && b->label_names ? 0 : -ENOMEM;
 }
 
 static int builder_init(struct builder *b)
 {
-	const struct cresset_profile *p = b->p;
 	const struct calltree_node root = {.kind = CALLTREE_KIND_ROOT};
 	uint32_t id;
 	int r = table_init(&b->nodes, sizeof(struct calltree_node), NODE_KEY_BYTES);
 
+	vec_init(&b->base_self, sizeof(int64_t));
 	if (r)
 		return r;
 	b->frames = calloc(CALLTREE_MAX_FRAMES, sizeof(*b->frames));
 	b->previous = calloc(CALLTREE_MAX_FRAMES, sizeof(*b->previous));
 	b->path = calloc(CALLTREE_MAX_FRAMES + 1, sizeof(*b->path));
-	b->string_names = calloc((size_t)cresset_profile_n_strings(p) + 1, sizeof(uint32_t));
-	b->location_names = calloc((size_t)cresset_profile_n_locations(p) + 1, sizeof(uint32_t));
-	b->label_names = calloc((size_t)cresset_profile_n_label_sets(p) + 1, sizeof(uint32_t));
-	if (!b->frames || !b->previous || !b->path || !b->string_names || !b->location_names ||
-	    !b->label_names)
+	if (!b->frames || !b->previous || !b->path)
 		return -ENOMEM;
 	r = table_add(&b->nodes, &root, &id, NULL);
 	if (!r)
@@ -99,7 +130,7 @@ static int builder_init(struct builder *b)
  */
 static size_t length_without_mark(const char *text, uint32_t kind)
 {
-	static const char letters[CALLTREE_N_KINDS] = {
+	static const char letters[CRESSET_FRAME_ERROR + 1] = {
 		[CRESSET_FRAME_KERNEL] = 'k',
 		[CRESSET_FRAME_INLINED] = 'i',
 		[CRESSET_FRAME_JIT] = 'j',
@@ -107,7 +138,7 @@ static size_t length_without_mark(const char *text, uint32_t kind)
 	char mark[] = "_[?]";
 	size_t len = strlen(text);
 
-	mark[2] = letters[kind < CALLTREE_N_KINDS ? kind : 0];
+	mark[2] = letters[kind <= CRESSET_FRAME_ERROR ? kind : 0];
 	return mark[2] && len > 4 && !strcmp(text + len - 4, mark) ? len - 4 : len;
 }
 
@@ -203,18 +234,32 @@ static void note_source(const struct cresset_profile *p, struct calltree_node *n
 		n->line_max = f->line;
 }
 
-static int add_frame(struct builder *b, const struct cresset_frame *f, uint32_t *node)
+/* What frame i is a node of: behind a "--" all but an error is the waker's. */
+static uint32_t node_kind(struct builder *b, const struct cresset_frame *f, size_t i)
+{
+	bool separator = state_is_separator(b->p, f);
+
+	if (separator && b->separator > i)
+		b->separator = i;
+	if (separator)
+		return CALLTREE_KIND_SEPARATOR;
+	return b->separator < i && f->kind != CRESSET_FRAME_ERROR ? CALLTREE_KIND_WAKER : f->kind;
+}
+
+static int add_frame(struct builder *b, const struct cresset_frame *f, uint32_t kind,
+		     uint32_t *node)
 {
 	struct calltree_node *n;
 	uint32_t name;
 	int r = frame_name(b, f, &name);
 
 	if (!r)
-		r = descend(b, node, name, f->kind);
+		r = descend(b, node, name, kind);
 	if (r)
 		return r;
 	n = table_get(&b->nodes, *node);
-	if (n->last_location != f->location)
+	/* The base tells only of what is nowhere else. */
+	if (n->last_location != f->location && *node > b->first_id)
 		note_source(b->p, n, f);
 	return 0;
 }
@@ -241,8 +286,10 @@ static int add_frames(struct builder *b, size_t n, uint32_t *node)
 
 	b->path[0] = *node;
 	*node = b->path[i];
+	if (b->separator >= i)
+		b->separator = SIZE_MAX;
 	for (; !r && i < n; i++) {
-		r = add_frame(b, &frames[i], node);
+		r = add_frame(b, &frames[i], node_kind(b, &frames[i], i), node);
 		b->path[i + 1] = *node;
 	}
 	b->frames = b->previous;
@@ -251,11 +298,32 @@ static int add_frames(struct builder *b, size_t n, uint32_t *node)
 	return r;
 }
 
-static int add_sample(struct builder *b, const struct cresset_sample *s, int64_t value)
+/* A text of our own as the next node. */
+static int descend_text(struct builder *b, uint32_t *node, const char *text, uint32_t kind)
 {
-	size_t n = cresset_profile_frames(b->p, s->stack, b->frames, CALLTREE_MAX_FRAMES);
+	uint32_t name;
+	int r = strtab_add(&b->tree->names, text, SIZE_MAX, &name);
+
+	return r ? r : descend(b, node, name, kind);
+}
+
+static int add_self(struct builder *b, uint32_t node, int64_t value)
+{
+	struct vec *v = &b->base_self;
+
+	((struct calltree_node *)table_get(&b->nodes, node))->self += value;
+	if (!b->in_base)
+		return 0;
+	if (v->n <= node && !vec_push(v, NULL, node + 1 - v->n))
+		return -ENOMEM;
+	*(int64_t *)vec_at(v, node) += value;
+	return 0;
+}
+
+static int add_sample(struct builder *b, uint32_t labels, enum state state, size_t n, int64_t value)
+{
 	uint32_t node = 1, name;
-	int r = root_name(b, s->labels, &name);
+	int r = root_name(b, labels, &name);
 
 	if (!r && name)
 		r = descend(b, &node, name, CALLTREE_KIND_ROOT);
@@ -263,34 +331,53 @@ static int add_sample(struct builder *b, const struct cresset_sample *s, int64_t
 		r = add_frames(b, n < CALLTREE_MAX_FRAMES ? n : CALLTREE_MAX_FRAMES, &node);
 	if (!r && n > CALLTREE_MAX_FRAMES) {
 		b->tree->n_cut++;
-		r = strtab_add(&b->tree->names, "[error: stack too deep to draw]", SIZE_MAX, &name);
-		if (!r)
-			r = descend(b, &node, name, CRESSET_FRAME_ERROR);
+		r = descend_text(b, &node, "[error: stack too deep to draw]", CRESSET_FRAME_ERROR);
 	}
-	if (!r)
-		((struct calltree_node *)table_get(&b->nodes, node))->self += value;
-	return r;
+	if (!r && state != STATE_CPU) {
+		b->states = true;
+		r = descend_text(b, &node, state_leaf(state),
+				 CALLTREE_KIND_RUNNABLE + (state - STATE_RUNNABLE));
+	}
+	return r ? r : add_self(b, node, value);
+}
+
+/* The state of a sample, and how many of the frames that are then in b->frames it has. */
+static enum state look_at(struct builder *b, const struct cresset_sample *s, size_t *ret_n)
+{
+	size_t n = cresset_profile_frames(b->p, s->stack, b->frames, CALLTREE_MAX_FRAMES), none = 0;
+
+	*ret_n = n;
+	/* The leaf of a stack that is cut is not at hand: only the labels count. */
+	return state_of_sample(b->p, s->labels, b->frames, n > CALLTREE_MAX_FRAMES ? &none : ret_n);
 }
 
 static int add_samples(struct builder *b)
 {
-	size_t n = cresset_profile_n_samples(b->p);
-	int64_t value, room = INT64_MAX;
+	size_t n = cresset_profile_n_samples(b->p), n_frames;
+	const struct cresset_sample *s;
+	int64_t value;
+	enum state state;
 	int r = 0;
 
 	if (!cresset_profile_n_value_types(b->p))
 		return 0;
 	for (size_t i = 0; !r && i < n; i++) {
-		value = cresset_profile_values(b->p, i)[b->options->value_index];
+		value = cresset_profile_values(b->p, i)[b->value_index];
 		if (value < 0)
 			b->tree->n_negative++;
-		if (value > room) {
+		if (value <= 0)
+			continue;
+		s = cresset_profile_sample(b->p, i);
+		state = look_at(b, s, &n_frames);
+		if (value > b->room) {
 			b->tree->n_saturated++;
-			value = room;
+			value = b->room;
 		}
-		if (value > 0)
-			r = add_sample(b, cresset_profile_sample(b->p, i), value);
-		room -= value > 0 ? value : 0;
+		b->room -= value;
+		if (state == STATE_IDLE && b->options->hide_idle)
+			b->tree->hidden += b->in_base ? 0 : value;
+		else if (value > 0)
+			r = add_sample(b, s->labels, state, n_frames, value);
 	}
 	return r;
 }
@@ -336,6 +423,11 @@ static int rank_names(const struct strtab *names, uint32_t **ret_rank)
 	return 0;
 }
 
+static bool is_state(const struct calltree_node *n)
+{
+	return n->kind >= CALLTREE_KIND_RUNNABLE && n->kind <= CALLTREE_KIND_IDLE;
+}
+
 /* Children of node id are list[first[id] … first[id + 1]). */
 static void list_children(const struct builder *b, const uint32_t *rank, uint32_t *first,
 			  struct child *list)
@@ -350,7 +442,9 @@ static void list_children(const struct builder *b, const uint32_t *rank, uint32_
 	/* Filling moves first[id] on to the end of its own list … */
 	for (uint32_t id = 2; id <= n; id++) {
 		node = table_get(&b->nodes, id);
-		list[first[node->parent]++] = (struct child){rank[node->name], node->kind, id};
+		/* The order of states, past every name's. */
+		list[first[node->parent]++] = (struct child){
+			is_state(node) ? UINT32_MAX : rank[node->name], node->kind, id};
 	}
 	/* … so shift back by one. */
 	memmove(first + 1, first, (size_t)(n + 1) * sizeof(*first));
@@ -370,6 +464,8 @@ static void lay_out(struct builder *b, const uint32_t *first, struct child *list
 		uint32_t id = nodes[i].first_child;
 		struct child *children = list + first[id];
 
+		if (t->before_self && id < b->base_self.n)
+			t->before_self[i] = *(int64_t *)vec_at(&b->base_self, id);
 		nodes[i].first_child = end;
 		nodes[i].n_children = first[id + 1] - first[id];
 		if (nodes[i].n_children > 1)
@@ -381,14 +477,63 @@ static void lay_out(struct builder *b, const uint32_t *first, struct child *list
 			nodes[end++].first_child = children[j].id;
 		}
 	}
-	for (uint32_t i = n; i-- > 0;) {
-		nodes[i].total += nodes[i].self;
-		if (i) {
-			nodes[nodes[i].parent].n_below += nodes[i].n_below + 1;
-			nodes[nodes[i].parent].total += nodes[i].total;
-		}
-	}
 	t->n_nodes = n;
+}
+
+/* Scales the base's values: each by how far it takes their running sum, so that the sum is right.
+ */
+static void scale_base(struct calltree *t)
+{
+	int64_t after = 0, seen = 0, done = 0;
+
+	for (uint32_t i = 0; i < t->n_nodes; i++)
+		after += t->nodes[i].self - t->before_self[i];
+	for (uint32_t i = 0; after && t->base_total && i < t->n_nodes; i++) {
+		int64_t scaled;
+
+		seen += t->before_self[i];
+		scaled = (int64_t)((__int128)seen * after / t->base_total) - done;
+		done += scaled;
+		t->nodes[i].self += scaled - t->before_self[i];
+		t->before_self[i] = scaled;
+	}
+}
+
+static void add_up(struct calltree *t, bool normalize)
+{
+	for (uint32_t i = 0; t->before && i < t->n_nodes; i++)
+		t->base_total += t->before_self[i];
+	if (t->before && normalize)
+		scale_base(t);
+	for (uint32_t i = t->n_nodes; i-- > 0;) {
+		struct calltree_node *n = &t->nodes[i], *parent = &t->nodes[n->parent];
+
+		n->total += n->self;
+		if (t->before)
+			t->before[i] += t->before_self[i];
+		if (!i)
+			break;
+		parent->n_below += n->n_below + 1;
+		parent->total += n->total;
+		if (t->before)
+			t->before[n->parent] += t->before[i];
+	}
+}
+
+static int split_by_state(struct calltree *t)
+{
+	t->split = calloc(t->n_nodes, sizeof(*t->split));
+	if (!t->split)
+		return -ENOMEM;
+	for (uint32_t i = t->n_nodes; i-- > 0;) {
+		const struct calltree_node *n = &t->nodes[i];
+
+		t->split[i][is_state(n) ? STATE_RUNNABLE + (n->kind - CALLTREE_KIND_RUNNABLE)
+					: STATE_CPU] += n->self;
+		for (enum state s = 0; i && s < N_STATES; s++)
+			t->split[n->parent][s] += t->split[i][s];
+	}
+	return 0;
 }
 
 static int sort_nodes(struct builder *b)
@@ -399,11 +544,18 @@ static int sort_nodes(struct builder *b)
 	int r = -ENOMEM;
 
 	b->tree->nodes = calloc(n, sizeof(*b->tree->nodes));
-	if (list && first && b->tree->nodes)
+	if (b->options->base) {
+		b->tree->before = calloc(n, sizeof(*b->tree->before));
+		b->tree->before_self = calloc(n, sizeof(*b->tree->before_self));
+	}
+	if (list && first && b->tree->nodes &&
+	    (!b->options->base || (b->tree->before && b->tree->before_self)))
 		r = rank_names(&b->tree->names, &rank);
 	if (!r) {
 		list_children(b, rank, first, list);
 		lay_out(b, first, list);
+		add_up(b->tree, b->options->normalize);
+		r = b->states && !b->options->base ? split_by_state(b->tree) : 0;
 	}
 	free(list);
 	free(first);
@@ -411,25 +563,39 @@ static int sort_nodes(struct builder *b)
 	return r;
 }
 
+static bool has_value(const struct cresset_profile *p, size_t index)
+{
+	return !p || !cresset_profile_n_value_types(p) || index < cresset_profile_n_value_types(p);
+}
+
+static int build(struct builder *b, const struct cresset_profile *p)
+{
+	int r = builder_init(b);
+
+	r = r ?: builder_take(b, p, b->options->value_index);
+	r = r ?: add_samples(b);
+	if (!r && b->options->base) {
+		b->in_base = true;
+		r = builder_take(b, b->options->base, b->options->base_index);
+		r = r ?: add_samples(b);
+	}
+	return r ?: sort_nodes(b);
+}
+
 int calltree_new(const struct cresset_profile *p, const struct calltree_options *options,
 		 struct calltree **ret)
 {
-	struct builder b = {.p = p, .options = options};
+	struct builder b = {.options = options, .separator = SIZE_MAX};
 	int r;
 
-	if (cresset_profile_n_value_types(p) &&
-	    options->value_index >= cresset_profile_n_value_types(p))
+	if (!has_value(p, options->value_index) || !has_value(options->base, options->base_index))
 		return -EINVAL;
 	b.tree = calloc(1, sizeof(*b.tree));
 	if (!b.tree)
 		return -ENOMEM;
 	r = strtab_init(&b.tree->names);
 	if (!r)
-		r = builder_init(&b);
-	if (!r)
-		r = add_samples(&b);
-	if (!r)
-		r = sort_nodes(&b);
+		r = build(&b, p);
 	builder_release(&b);
 	if (r) {
 		calltree_free(b.tree);
@@ -445,6 +611,9 @@ void calltree_free(struct calltree *t)
 		return;
 	strtab_release(&t->names);
 	free(t->nodes);
+	free(t->split);
+	free(t->before);
+	free(t->before_self);
 	free(t);
 }
 
@@ -466,6 +635,31 @@ const struct calltree_node *calltree_node(const struct calltree *t, uint32_t i)
 const char *calltree_name(const struct calltree *t, uint32_t name)
 {
 	return strtab_get(&t->names, name);
+}
+
+const int64_t *calltree_split(const struct calltree *t, uint32_t i)
+{
+	return t->split ? t->split[i < t->n_nodes ? i : 0] : NULL;
+}
+
+int64_t calltree_hidden(const struct calltree *t)
+{
+	return t->hidden;
+}
+
+int64_t calltree_before(const struct calltree *t, uint32_t i)
+{
+	return t->before && i < t->n_nodes ? t->before[i] : 0;
+}
+
+int64_t calltree_before_self(const struct calltree *t, uint32_t i)
+{
+	return t->before_self && i < t->n_nodes ? t->before_self[i] : 0;
+}
+
+int64_t calltree_base_total(const struct calltree *t)
+{
+	return t->base_total;
 }
 
 uint64_t calltree_n_negative(const struct calltree *t)

@@ -8,7 +8,7 @@
  * second number for the other half of a diff. A first element that begins with '#' would make the
  * line a comment and gets a '_' before it. The first element is the label "comm" (with pid_roots
  * comm-pid, with tid_roots comm-pid/tid and the thread's own name where known); without that label
- * there is none.
+ * there is none. Waiting has one more element at the end that says its state (states.h).
  *
  * Stacks that read alike are merged, lines are in the order of `LC_ALL=C sort`, and values of zero
  * or less are left out. To get there without holding a line for each stack, the stacks are put in
@@ -19,6 +19,7 @@
 #include "formats/fmt_folded.h"
 
 #include "formats/names.h"
+#include "formats/states.h"
 #include "formats/text.h"
 
 #include <errno.h>
@@ -214,14 +215,22 @@ static int add_frames(struct folded *f, const struct cresset_frame *frames, size
 static int add_sample(struct folded *f, const struct cresset_sample *s, int64_t value)
 {
 	const struct cresset_frame *frames;
+	enum state state;
 	struct node *leaf;
-	uint32_t at;
+	uint32_t at = 0;
 	size_t n = 0;
-	int r = root_of_sample(f, s->labels, &at);
+	int r = names_frames(&f->names, s->stack, &frames, &n);
 
-	r = r ?: names_frames(&f->names, s->stack, &frames, &n);
+	if (r < 0)
+		return r;
+	state = state_of_sample(f->names.p, s->labels, frames, &n);
+	if (state == STATE_IDLE && f->options.hide_idle)
+		return 0;
+	r = root_of_sample(f, s->labels, &at);
 	r = r ?: add_frames(f, frames, n, &at);
-	if (r == 0 && at == 0)
+	if (r == 0 && state != STATE_CPU)
+		r = child_of_text(f, at, state_leaf(state), &at);
+	else if (r == 0 && at == 0)
 		r = child_of_text(f, 0, "[no stack]", &at);
 	if (r < 0)
 		return r;

@@ -38,12 +38,7 @@ enum {
 
 static unsigned int box_y(const struct svg *g, uint32_t depth)
 {
-	return SVG_TOP + (g->layout.max_depth - depth) * SVG_ROW;
-}
-
-static uint32_t box_kind(const struct svg *g, const struct svg_box *b)
-{
-	return b->merged ? SVG_KIND_MERGED : calltree_node(g->tree, b->node)->kind;
+	return g->top + (g->layout.max_depth - depth) * SVG_ROW;
 }
 
 /* A number of tenths without a useless ".0". */
@@ -67,7 +62,7 @@ static const char *path_tail(const char *path, size_t max)
 	return slash && slash[1] ? slash + 1 : tail;
 }
 
-/* Third line of the tooltip: "src/parse.c:120-131 · libfoo.so". */
+/* Last line of the tooltip: "src/parse.c:120-131 · libfoo.so". */
 static void put_source(const struct svg *g, const struct calltree_node *n)
 {
 	const char *file = cresset_profile_string(g->p, n->file);
@@ -118,6 +113,7 @@ static void put_title(const struct svg *g, const struct svg_box *b, const char *
 		cresset_sink_puts(g->sink, ", self ");
 		put_value(g, n->self, false);
 	}
+	svg_states_title(g, b);
 	if (!b->merged)
 		put_source(g, n);
 	cresset_sink_puts(g->sink, "</title>");
@@ -140,7 +136,7 @@ static void put_box(const struct svg *g, const struct svg_box *b)
 	const struct calltree_node *n = calltree_node(g->tree, b->node);
 	int64_t x = svg_layout_scale(b->start, g->total, TENTHS);
 	int64_t w = svg_layout_scale(b->start + b->value, g->total, TENTHS) - x;
-	uint32_t kind = box_kind(g, b), shade;
+	uint32_t kind = svg_states_box_kind(g, b), shade;
 	unsigned int y = box_y(g, b->depth);
 	const char *name = calltree_name(g->tree, n->name);
 	char merged[64];
@@ -216,7 +212,7 @@ static void put_chart(const struct svg *g)
 		cresset_sink_printf(g->sink,
 				    "<text class=\"s\" x=\"%d\" y=\"%d\" text-anchor=\"middle\" "
 				    "fill=\"#%06x\">no samples</text>\n",
-				    SVG_WIDTH / 2, SVG_TOP + 13, ink.faint);
+				    SVG_WIDTH / 2, g->top + 13, ink.faint);
 		return;
 	}
 	cresset_sink_printf(g->sink, "<g class=\"fs\" data-row=\"%d\" fill=\"#%06x\">\n", SVG_ROW,
@@ -278,6 +274,7 @@ static int prepare(struct svg *g)
 		.value_index = g->value_index,
 		.pid_roots = g->options->pid_roots,
 		.tid_roots = g->options->tid_roots,
+		.hide_idle = g->options->hide_idle,
 	};
 	struct cresset_value_type t = cresset_profile_value_type(g->p, g->value_index);
 	int r = calltree_new(g->p, &options, &g->tree);
@@ -289,9 +286,12 @@ static int prepare(struct svg *g)
 	g->type = cresset_profile_string(g->p, t.type);
 	g->unit = cresset_profile_string(g->p, t.unit);
 	g->total = calltree_node(g->tree, 0)->total;
-	g->height = SVG_TOP + (g->layout.max_depth + 1) * SVG_ROW + SVG_BAR + 6;
+	g->states = calltree_split(g->tree, 0);
+	g->top = SVG_TOP + (svg_states_any(g) ? SVG_STATES : 0);
+	g->height = g->top + (g->layout.max_depth + 1) * SVG_ROW + SVG_BAR + 6;
+	g->kinds = svg_states_kinds(g);
 	for (size_t i = 0; i < g->layout.boxes.n; i++)
-		g->kinds |= 1u << box_kind(g, vec_at(&g->layout.boxes, i));
+		g->kinds |= 1u << svg_states_box_kind(g, vec_at(&g->layout.boxes, i));
 	make_id(g);
 	return 0;
 }

@@ -8,13 +8,23 @@
  * the value is not a count and the profile also has one, each row says how many samples it rests
  * on.
  *
+ * Where the profile splits time by state (times.h), self has a column for each of them, in which
+ * the one that the table is of decides the order, and a table of the threads follows. There, the
+ * time that a thread waits is the own time of its innermost function that is not the kernel's:
+ * down there every wait ends in the same few functions of the scheduler. Frames behind "--" are the
+ * waker's, whose time it is not, and have no row.
+ *
  * The function's name stands last because it alone may be of any length; it is cut only where the
  * terminal's width is known. A profile without mappings (folded stacks) has no column of modules.
  */
 #include "formats/formats.h"
 
+#include "formats/cells.h"
 #include "formats/names.h"
+#include "formats/states.h"
 #include "formats/text.h"
+#include "formats/times.h"
+#include "formats/top_threads.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -32,6 +42,7 @@ struct row {
 	uint32_t seen; /* the last sample that it was in, from 1 */
 	int64_t self, total;
 	int64_t self_count, total_count;
+	int64_t times[TIMES_MAX]; /* self, by column */
 };
 
 struct top {
@@ -39,6 +50,7 @@ struct top {
 	struct cresset_format_options options;
 	int value;	      /* index of the value */
 	int count;	      /* index of a count to show as well, or -1 */
+	struct times times;   /* columns of self instead of one and a count */
 	struct names names;   /* of functions and modules, as shown */
 	struct vec rows;      /* struct row; [0] is none */
 	struct hash index;    /* (name, module, kernel) → row */
@@ -46,13 +58,6 @@ struct top {
 	int64_t whole, whole_count;
 	uint32_t type, unit, period_unit; /* of the value and the period: texts */
 };
-
-static int64_t add(int64_t a, int64_t b)
-{
-	int64_t sum;
-
-	return __builtin_add_overflow(a, b, &sum) ? (b < 0 ? INT64_MIN : INT64_MAX) : sum;
-}
 
 static int clean(struct vec *out, const char *s)
 {
@@ -110,30 +115,64 @@ static int row_of(struct top *t, const struct cresset_frame *f, struct row **ret
 	return 0;
 }
 
+/* How many are the thread's, and not of who woke it. */
+static size_t own_frames(const struct cresset_profile *p, const struct cresset_frame *frames,
+			 size_t n)
+{
+	size_t own = 0;
+
+	while (own < n && !state_is_separator(p, &frames[own]))
+		own++;
+	return own;
+}
+
+/* Which of the thread's n frames a sample's time is the own time of. */
+static size_t self_frame(const struct top *t, uint32_t labels, const struct cresset_frame *frames,
+			 size_t n)
+{
+	size_t self = n;
+
+	if (!t->times.n || state_of_sample(t->p, labels, frames, &(size_t){0}) == STATE_CPU)
+		return n - 1;
+	while (self && frames[self - 1].kind == CRESSET_FRAME_KERNEL)
+		self--;
+	return (self ? self : n) - 1;
+}
+
+static void add_times(const struct top *t, struct row *row, const int64_t *values)
+{
+	for (size_t i = 0; i < t->times.n; i++)
+		row->times[i] = times_add(row->times[i], values[t->times.columns[i].value]);
+}
+
 static int add_sample(struct top *t, size_t i)
 {
 	const int64_t *values = cresset_profile_values(t->p, i);
 	int64_t value = values[t->value], count = t->count < 0 ? 0 : values[t->count];
 	const struct cresset_frame *frames;
+	const struct cresset_sample *s = cresset_profile_sample(t->p, i);
 	struct row *row;
-	size_t n = 0;
-	int r = names_frames(&t->names, cresset_profile_sample(t->p, i)->stack, &frames, &n);
+	size_t n = 0, self;
+	int r = names_frames(&t->names, s->stack, &frames, &n);
 
-	t->whole = add(t->whole, value);
-	t->whole_count = add(t->whole_count, count);
+	t->whole = times_add(t->whole, value);
+	t->whole_count = times_add(t->whole_count, count);
+	n = own_frames(t->p, frames, n);
+	self = self_frame(t, s->labels, frames, n);
 	for (size_t j = 0; j < n && r == 0; j++) {
 		r = row_of(t, &frames[j], &row);
 		if (r < 0)
 			break;
-		if (j + 1 == n) {
-			row->self = add(row->self, value);
-			row->self_count = add(row->self_count, count);
+		if (j == self) {
+			row->self = times_add(row->self, value);
+			row->self_count = times_add(row->self_count, count);
+			add_times(t, row, values);
 		}
 		if (row->seen == i + 1)
 			continue;
 		row->seen = (uint32_t)i + 1;
-		row->total = add(row->total, value);
-		row->total_count = add(row->total_count, count);
+		row->total = times_add(row->total, value);
+		row->total_count = times_add(row->total_count, count);
 	}
 	return r;
 }
@@ -154,48 +193,28 @@ static int row_compare(const void *pa, const void *pb, void *arg)
 	return r ? r : (int)a->kernel - (int)b->kernel;
 }
 
-/* ---- Showing. Columns are counted in code points, which is right for nearly all names. */
-
-static size_t text_width(const char *s)
-{
-	size_t n = 0;
-
-	for (; *s; s++)
-		n += (*s & 0xc0) != 0x80;
-	return n;
-}
-
-/* s in at most max columns, with "…" for what is cut. */
-static void write_cut(struct cresset_sink *sink, const char *s, size_t max)
-{
-	size_t n = 0, at = 0;
-
-	if (text_width(s) <= max) {
-		cresset_sink_puts(sink, s);
-		return;
-	}
-	for (; s[at]; at++) {
-		n += (s[at] & 0xc0) != 0x80;
-		if (n == max)
-			break;
-	}
-	cresset_sink_write(sink, s, at);
-	cresset_sink_puts(sink, "…");
-}
+/* ---- Showing. */
 
 static double percent(int64_t part, int64_t whole)
 {
 	return whole ? 100.0 * ((double)part / (double)whole) : 0;
 }
 
+static const char *unit_of(const struct top *t, size_t value)
+{
+	return cresset_profile_string(t->p, cresset_profile_value_type(t->p, value).unit);
+}
+
 struct widths {
 	size_t self, total, self_count, total_count, module;
+	size_t times[TIMES_MAX];
 };
 
 /* The cells of a row that need to be known before the widths are. */
 struct cells {
 	char self[TEXT_VALUE_MAX], total[TEXT_VALUE_MAX];
 	char self_count[TEXT_VALUE_MAX], total_count[TEXT_VALUE_MAX];
+	char times[TIMES_MAX][TEXT_VALUE_MAX];
 };
 
 static void make_cells(const struct top *t, const struct row *row, struct cells *c)
@@ -206,14 +225,19 @@ static void make_cells(const struct top *t, const struct row *row, struct cells 
 	text_value(c->total, row->total, unit);
 	text_value(c->self_count, row->self_count, "count");
 	text_value(c->total_count, row->total_count, "count");
+	for (size_t i = 0; i < t->times.n; i++)
+		text_value(c->times[i], row->times[i], unit_of(t, t->times.columns[i].value));
 }
 
-static void widen(size_t *width, const char *s)
+/* What stands before the function's name, in columns. */
+static size_t name_column(const struct top *t, const struct widths *w)
 {
-	size_t n = text_width(s);
+	size_t counts = t->count >= 0 ? w->self_count + w->total_count + 4 : 0;
+	size_t self = t->times.n ? 0 : 2 + w->self;
 
-	if (n > *width)
-		*width = n;
+	for (size_t i = 0; i < t->times.n; i++)
+		self += 2 + w->times[i];
+	return 6 + self + 8 + 2 + w->total + counts + (w->module ? w->module + 2 : 0) + 2;
 }
 
 static struct widths find_widths(const struct top *t, size_t n)
@@ -223,37 +247,29 @@ static struct widths find_widths(const struct top *t, size_t n)
 	bool modules = false;
 	struct cells c;
 
+	for (size_t j = 0; j < t->times.n; j++)
+		w.times[j] = cells_width(t->times.columns[j].heading);
 	for (size_t i = 1; i <= n; i++) {
 		const struct row *row = vec_at(&t->rows, i);
 
 		make_cells(t, row, &c);
-		widen(&w.self, c.self);
-		widen(&w.total, c.total);
-		widen(&w.self_count, c.self_count);
-		widen(&w.total_count, c.total_count);
-		widen(&w.module, names_text(&t->names, row->module));
+		cells_widen(&w.self, c.self);
+		cells_widen(&w.total, c.total);
+		cells_widen(&w.self_count, c.self_count);
+		cells_widen(&w.total_count, c.total_count);
+		for (size_t j = 0; j < t->times.n; j++)
+			cells_widen(&w.times[j], c.times[j]);
+		cells_widen(&w.module, names_text(&t->names, row->module));
 		modules |= strcmp(names_text(&t->names, row->module), NO_MODULE) != 0;
 	}
 	if (w.module > MODULE_MAX)
 		w.module = MODULE_MAX;
 	if (!modules)
 		w.module = 0;
+	/* Many columns in a narrow terminal: what is left is the function's. */
+	if (t->times.n && t->options.columns && name_column(t, &w) + NAME_MIN > t->options.columns)
+		w.module = 0;
 	return w;
-}
-
-static void write_padding(struct cresset_sink *sink, size_t width, const char *s)
-{
-	size_t n = text_width(s);
-
-	cresset_sink_printf(sink, "%*s", (int)(n < width ? width - n : 0), "");
-}
-
-/* Right-aligned, after two blanks. */
-static void write_cell(struct cresset_sink *sink, size_t width, const char *s)
-{
-	cresset_sink_puts(sink, "  ");
-	write_padding(sink, width, s);
-	cresset_sink_puts(sink, s);
 }
 
 /* "\x1b[…m" if colours are wanted. */
@@ -267,28 +283,23 @@ static void write_headings(const struct top *t, struct cresset_sink *sink, const
 {
 	write_style(t, sink, "1");
 	cresset_sink_puts(sink, " SELF%");
-	write_cell(sink, w->self, "SELF");
+	if (!t->times.n)
+		cells_right(sink, w->self, "SELF");
+	for (size_t i = 0; i < t->times.n; i++)
+		cells_right(sink, w->times[i], t->times.columns[i].heading);
 	if (t->count >= 0)
-		write_cell(sink, w->self_count, "SAMPLES");
+		cells_right(sink, w->self_count, "SAMPLES");
 	cresset_sink_puts(sink, "  TOTAL%");
-	write_cell(sink, w->total, "TOTAL");
+	cells_right(sink, w->total, "TOTAL");
 	if (t->count >= 0)
-		write_cell(sink, w->total_count, "SAMPLES");
+		cells_right(sink, w->total_count, "SAMPLES");
 	if (w->module) {
 		cresset_sink_puts(sink, "  MODULE");
-		write_padding(sink, w->module, "MODULE");
+		cells_pad(sink, w->module, "MODULE");
 	}
 	cresset_sink_puts(sink, "  FUNCTION");
 	write_style(t, sink, "0");
 	cresset_sink_puts(sink, "\n");
-}
-
-/* What stands before the function's name, in columns. */
-static size_t name_column(const struct top *t, const struct widths *w)
-{
-	size_t counts = t->count >= 0 ? w->self_count + w->total_count + 4 : 0;
-
-	return 6 + 2 + w->self + 8 + 2 + w->total + counts + (w->module ? w->module + 2 : 0) + 2;
 }
 
 static void write_self_percent(const struct top *t, struct cresset_sink *sink, double self)
@@ -305,9 +316,9 @@ static void write_module(const struct top *t, struct cresset_sink *sink, size_t 
 {
 	cresset_sink_puts(sink, "  ");
 	write_style(t, sink, "2");
-	write_cut(sink, module, width);
+	cells_cut(sink, module, width);
 	write_style(t, sink, "0");
-	write_padding(sink, width, module);
+	cells_pad(sink, width, module);
 }
 
 /* In the columns that are left of the terminal's, but never in less than a few. */
@@ -319,7 +330,7 @@ static void write_name(const struct top *t, struct cresset_sink *sink, const str
 	if (t->options.columns)
 		left = t->options.columns > used + NAME_MIN ? t->options.columns - used : NAME_MIN;
 	cresset_sink_puts(sink, row->kernel ? "  [k] " : "  ");
-	write_cut(sink, names_text(&t->names, row->name), left);
+	cells_cut(sink, names_text(&t->names, row->name), left);
 	cresset_sink_puts(sink, "\n");
 }
 
@@ -330,13 +341,16 @@ static void write_row(const struct top *t, struct cresset_sink *sink, const stru
 
 	make_cells(t, row, &c);
 	write_self_percent(t, sink, percent(row->self, t->whole));
-	write_cell(sink, w->self, c.self);
+	if (!t->times.n)
+		cells_right(sink, w->self, c.self);
+	for (size_t i = 0; i < t->times.n; i++)
+		cells_right(sink, w->times[i], c.times[i]);
 	if (t->count >= 0)
-		write_cell(sink, w->self_count, c.self_count);
+		cells_right(sink, w->self_count, c.self_count);
 	cresset_sink_printf(sink, "  %5.1f%%", percent(row->total, t->whole));
-	write_cell(sink, w->total, c.total);
+	cells_right(sink, w->total, c.total);
 	if (t->count >= 0)
-		write_cell(sink, w->total_count, c.total_count);
+		cells_right(sink, w->total_count, c.total_count);
 	if (w->module)
 		write_module(t, sink, w->module, names_text(&t->names, row->module));
 	write_name(t, sink, w, row);
@@ -403,11 +417,6 @@ static void write_table(struct top *t, struct cresset_sink *sink)
 		cresset_sink_printf(sink, "... and %zu more\n", all - n);
 }
 
-static const char *unit_of(const struct top *t, size_t value)
-{
-	return cresset_profile_string(t->p, cresset_profile_value_type(t->p, value).unit);
-}
-
 /* Which value is shown, and which beside it: a count beside a count says nothing new. */
 static int choose_values(struct top *t)
 {
@@ -424,7 +433,10 @@ static int choose_values(struct top *t)
 	if (strcmp(unit_of(t, (size_t)t->value), "count") == 0)
 		t->count = -1;
 	type = cresset_profile_value_type(t->p, (size_t)t->value);
-	r = names_add(&t->names, cresset_profile_string(t->p, type.type), &t->type);
+	r = times_find(t->p, (size_t)t->value, &t->times);
+	if (t->times.n)
+		t->count = -1;
+	r = r ?: names_add(&t->names, cresset_profile_string(t->p, type.type), &t->type);
 	r = r ?: names_add(&t->names, cresset_profile_string(t->p, type.unit), &t->unit);
 	return r
 		       ?: names_add(&t->names, cresset_profile_string(t->p, period.unit),
@@ -454,6 +466,8 @@ static int top_write(const struct cresset_profile *p, struct cresset_sink *sink,
 		r = cresset_sink_puts(sink, "no samples\n");
 	else if (r == 0)
 		write_table(&t, sink);
+	if (r == 0 && t.times.n)
+		r = top_threads_write(p, &t.times, &t.options, sink);
 	names_release(&t.names);
 	hash_release(&t.index);
 	vec_release(&t.rows);

@@ -112,6 +112,35 @@ int format_value_index(const struct cresset_profile *p,
 	return (size_t)index < n ? index : -1;
 }
 
+int format_base_index(const struct cresset_profile *p, int index,
+		      const struct cresset_format_options *options, size_t *ret,
+		      struct cresset_error *err)
+{
+	const struct cresset_profile *base = options->base;
+	size_t n = cresset_profile_n_value_types(base);
+	struct cresset_value_type want = {0}, t;
+
+	*ret = 0;
+	if (!n || !cresset_profile_n_value_types(p))
+		return 0;
+	if (index >= 0)
+		want = cresset_profile_value_type(p, (size_t)index);
+	for (size_t i = 0; i < n; i++) {
+		t = cresset_profile_value_type(base, i);
+		if (!strcmp(cresset_profile_string(p, want.type),
+			    cresset_profile_string(base, t.type)) &&
+		    !strcmp(cresset_profile_string(p, want.unit),
+			    cresset_profile_string(base, t.unit))) {
+			*ret = i;
+			return 0;
+		}
+	}
+	return cresset_error_set(err, -EINVAL,
+				 "the base profile has no value '%.60s' in %.60s to compare with",
+				 cresset_profile_string(p, want.type),
+				 cresset_profile_string(p, want.unit));
+}
+
 int format_error(struct cresset_error *err, int r, const char *what)
 {
 	if (r < 0 && err && !err->text[0])

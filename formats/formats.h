@@ -20,6 +20,14 @@ struct cresset_format_options format_options(const struct cresset_format_options
 int format_value_index(const struct cresset_profile *p,
 		       const struct cresset_format_options *options);
 
+/*
+ * The index, in options->base, of the value that has p's type and unit at `index`; -EINVAL with err
+ * if it has none. A base without any value is empty: 0.
+ */
+int format_base_index(const struct cresset_profile *p, int index,
+		      const struct cresset_format_options *options, size_t *ret,
+		      struct cresset_error *err);
+
 /* The text for r (negative errno) of a writer, in err, unless there is one. Returns r. */
 int format_error(struct cresset_error *err, int r, const char *what);
 

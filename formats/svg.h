@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * svg - what the parts of the flame graph share while one is written. fmt_svg.c draws the graph,
- * svg_head.c writes all text that is not a frame.
+ * svg_head.c writes all text that is not a frame, svg_states.c all that tells waiting from running.
  */
 #ifndef FORMATS_SVG_H
 #define FORMATS_SVG_H
@@ -15,7 +15,8 @@
 enum {
 	SVG_WIDTH = 1200,
 	SVG_PAD = 12,
-	SVG_TOP = 62, /* of the chart: title and subtitle stand above it */
+	SVG_TOP = 62,	 /* of the chart: title and subtitle stand above it */
+	SVG_STATES = 36, /* the bar of states and its numbers, where there are any */
 	SVG_ROW = 18,
 	SVG_BOX = 17, /* height of a box */
 	SVG_BAR = 30, /* the line of text below the chart */
@@ -33,6 +34,8 @@ struct svg {
 	const char *type; /* of the value */
 	const char *unit;
 	int64_t total;
+	const int64_t *states; /* its split by state; NULL: no box is of waiting */
+	unsigned int top;
 	unsigned int height;
 	uint32_t kinds; /* bit k: there are boxes of kind k */
 	char id[16];	/* of the root element: by content */
@@ -45,5 +48,19 @@ int svg_describe(const struct svg *g);
 /* The line below the chart: how far the recording can be trusted. */
 void svg_note(const struct svg *g);
 void svg_title_text(const struct svg *g, char *buf, size_t size);
+
+/* ---- Time by state. */
+
+/* Is there time that was not on a CPU, shown or hidden? */
+bool svg_states_any(const struct svg *g);
+/* As svg.kinds, of what the bar shows. */
+uint32_t svg_states_kinds(const struct svg *g);
+/* The bar, drawn; likewise in words. */
+void svg_states(const struct svg *g);
+void svg_states_describe(const struct svg *g);
+/* The kind that a box is drawn as, by what its time was. */
+uint32_t svg_states_box_kind(const struct svg *g, const struct svg_box *b);
+/* The line of a tooltip that splits a box's time. */
+void svg_states_title(const struct svg *g, const struct svg_box *b);
 
 #endif

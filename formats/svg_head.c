@@ -71,17 +71,24 @@ static bool find_stat(const struct cresset_profile *p, const char *name, uint64_
 	return false;
 }
 
-static bool find_samples(const struct svg *g, int64_t *ret)
+/* "1,234 samples", "56 off cpu events": what a count beside the value says. */
+static void add_count(const struct svg *g, struct line *l)
 {
 	for (size_t i = 0; i < cresset_profile_n_value_types(g->p); i++) {
 		struct cresset_value_type t = cresset_profile_value_type(g->p, i);
+		int64_t n = cresset_profile_total(g->p, i);
+		char number[SVG_NUMBER_SIZE];
 
-		if (!strcmp(cresset_profile_string(g->p, t.unit), "count") && i != g->value_index) {
-			*ret = cresset_profile_total(g->p, i);
-			return *ret > 0;
+		if (i == g->value_index || strcmp(cresset_profile_string(g->p, t.unit), "count"))
+			continue;
+		if (n > 0) {
+			svg_number_value(number, n, cresset_profile_string(g->p, t.type), "count");
+			for (char *c = number; *c; c++)
+				*c = *c == '_' ? ' ' : *c;
+			line_add(l, "%s", number);
 		}
+		return;
 	}
-	return false;
 }
 
 /* In tenths of a hertz; 0: the period is not a time. */
@@ -114,13 +121,19 @@ static const char *command(const struct svg *g, uint32_t *ret_others)
 	return widest ? calltree_name(g->tree, widest->name) : NULL;
 }
 
+/* Types are words without dashes, as pprof's readers want them. */
+static const char *type_text(const struct svg *g)
+{
+	return strcmp(g->type, "off_cpu") ? g->type : "off-CPU";
+}
+
 /* What the samples are of. That they were counted does not say it; then the period may. */
 static const char *subject(const struct svg *g)
 {
 	struct cresset_value_type t = cresset_profile_period_type(g->p);
 
 	if (*g->type && strcmp(g->type, "samples"))
-		return g->type;
+		return type_text(g);
 	return t.type ? cresset_profile_string(g->p, t.type) : "Flame graph";
 }
 
@@ -160,7 +173,7 @@ static void add_date(const struct svg *g, struct line *l)
 static void subtitle_text(const struct svg *g, struct line *l)
 {
 	char number[SVG_NUMBER_SIZE];
-	int64_t n, tenths = frequency_tenths(g->p);
+	int64_t tenths = frequency_tenths(g->p);
 
 	if (!g->total) {
 		line_add(l, "no samples");
@@ -169,12 +182,13 @@ static void subtitle_text(const struct svg *g, struct line *l)
 		if (strstr(number, g->type))
 			line_add(l, "%s", number);
 		else
-			line_add(l, "%s of %.60s", number, g->type);
+			line_add(l, "%s of %.60s", number, type_text(g));
 	}
-	if (find_samples(g, &n)) {
-		svg_number_grouped(number, (uint64_t)n);
-		line_add(l, "%s samples", number);
+	if (calltree_hidden(g->tree)) {
+		svg_number_value(number, calltree_hidden(g->tree), g->type, g->unit);
+		line_add(l, "%s of idle waits hidden", number);
 	}
+	add_count(g, l);
 	if (cresset_profile_duration_ns(g->p) > 0) {
 		svg_number_value(number, cresset_profile_duration_ns(g->p), "", "nanoseconds");
 		line_add(l, "recorded for %s", number);
@@ -201,9 +215,9 @@ static unsigned int legend_width(const char *text)
 /* From the right edge leftwards. Returns the width it takes. */
 static unsigned int legend(const struct svg *g)
 {
-	static const uint32_t order[] = {CRESSET_FRAME_ERROR, CRESSET_FRAME_JIT,
-					 CRESSET_FRAME_INLINED, CRESSET_FRAME_KERNEL,
-					 CRESSET_FRAME_USER};
+	static const uint32_t order[] = {CRESSET_FRAME_ERROR,  CALLTREE_KIND_WAKER,
+					 CRESSET_FRAME_JIT,    CRESSET_FRAME_INLINED,
+					 CRESSET_FRAME_KERNEL, CRESSET_FRAME_USER};
 	unsigned int x = SVG_WIDTH - SVG_PAD, y = SVG_PAD + 16;
 
 	cresset_sink_printf(g->sink, "<g class=\"lg\" font-size=\"%d\">", LEGEND_SIZE);
@@ -248,7 +262,9 @@ void svg_head(const struct svg *g)
 	cresset_sink_printf(g->sink, "</text>\n<text x=\"%d\" y=\"48\">", SVG_PAD);
 	subtitle_text(g, &subtitle);
 	svg_text(g->sink, subtitle.text, 150);
-	cresset_sink_puts(g->sink, "</text></g>\n");
+	cresset_sink_puts(g->sink, "</text>\n");
+	svg_states(g);
+	cresset_sink_puts(g->sink, "</g>\n");
 }
 
 static uint64_t samples_lost(const struct cresset_profile *p)
@@ -321,6 +337,16 @@ struct top {
 	int64_t self;
 };
 
+/* The frame whose time a node's own is: what waits in it, or woke it, only tells more of it. */
+static const struct calltree_node *owner(const struct calltree *t, uint32_t i)
+{
+	const struct calltree_node *n = calltree_node(t, i);
+
+	while (n->kind > CALLTREE_KIND_ROOT)
+		n = calltree_node(t, n->parent);
+	return n;
+}
+
 /* The functions with the most self time; ties by their order in the tree. Returns their number. */
 static int find_top(const struct calltree *t, struct top top[N_TOP], size_t *ret_n)
 {
@@ -330,8 +356,8 @@ static int find_top(const struct calltree *t, struct top top[N_TOP], size_t *ret
 	if (!self)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < calltree_n_nodes(t); i++)
-		if (calltree_node(t, i)->kind != CALLTREE_KIND_ROOT)
-			self[calltree_node(t, i)->name] += calltree_node(t, i)->self;
+		if (owner(t, i)->kind != CALLTREE_KIND_ROOT)
+			self[owner(t, i)->name] += calltree_node(t, i)->self;
 	for (uint32_t i = 0; i < calltree_n_nodes(t); i++) {
 		uint32_t name = calltree_node(t, i)->name;
 
@@ -447,6 +473,7 @@ int svg_describe(const struct svg *g)
 	svg_text(g->sink, subtitle.text, TEXT_SIZE);
 	cresset_sink_puts(g->sink, ".\nEach box is a function called by the box below it; its "
 				   "width is its share of the whole.\n");
+	svg_states_describe(g);
 	r = describe_top(g);
 	describe_limits(g);
 	describe_stats(g);

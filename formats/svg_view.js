@@ -24,6 +24,7 @@ if (!root || !root.querySelector(".fs"))
 const alone = document.documentElement === root;
 const chart = root.querySelector(".fs"), foot = root.querySelector(".ft");
 const legend = root.querySelector(".lg"), title = root.querySelector(".h");
+const states = root.querySelector(".sb");
 const note = foot.querySelector("text"), noteText = note.textContent;
 const WIDTH = 1200, PAD = 12, BAR = 30;
 const height = +root.getAttribute("height"), row = +chart.dataset.row;
@@ -133,6 +134,13 @@ const relayout = () => {
 		const free = width - PAD - legend.getBBox().width - title.getBBox().width;
 		legend.setAttribute("transform", "translate(" + (width - WIDTH) + ",0)");
 		legend.setAttribute("visibility", free < 2 * PAD ? "hidden" : "visible");
+	}
+	if (states) {
+		states.setAttribute("width", width - 2 * PAD);
+		for (const e of root.querySelectorAll(".sl>g")) {
+			const box = e.getBBox(), fits = box.x + box.width < width - PAD;
+			e.setAttribute("visibility", fits ? "visible" : "hidden");
+		}
 	}
 	frames.forEach(place);
 	arrange();

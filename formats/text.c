@@ -127,6 +127,11 @@ static double text_time_factor(const char *unit)
 	return 0;
 }
 
+bool text_is_time(const char *unit)
+{
+	return text_time_factor(unit) > 0;
+}
+
 void text_value(char buf[TEXT_VALUE_MAX], int64_t value, const char *unit)
 {
 	static const struct text_scale time[] = {{1, "ns"}, {1e3, "us"}, {1e6, "ms"}, {1e9, "s"}};

@@ -30,6 +30,9 @@ int text_append_shown(struct vec *out, const char *s, size_t n);
 enum { TEXT_VALUE_MAX = 80 };
 void text_value(char buf[TEXT_VALUE_MAX], int64_t value, const char *unit);
 
+/* Is it a unit of time? */
+bool text_is_time(const char *unit);
+
 /* What follows the last '/'; all of path if that is nothing. */
 const char *text_basename(const char *path);
 

@@ -53,7 +53,8 @@ static void read_slot(const struct cresset_slot *slot, uint64_t *ret)
 		for (int i = 0; i < CRESSET_N_STATS; i++)
 			ret[i] = __atomic_load_n(&slot->stats[i], __ATOMIC_ACQUIRE);
 		if (ret[CRESSET_STAT_taken] ==
-		    ret[CRESSET_STAT_counted] + ret[CRESSET_STAT_filtered] + sum_losses(ret))
+		    ret[CRESSET_STAT_counted] + ret[CRESSET_STAT_filtered] +
+			    ret[CRESSET_STAT_unsampled] + sum_losses(ret))
 			return;
 	}
 }

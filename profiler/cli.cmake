@@ -5,15 +5,29 @@ cresset_module(cresset_cli
 	bytesize.c
 	duration.c
 	emit.c
+	idle.c
+	idle_rules.c
 	interrupt.c
 	options.c
 	outputs.c
 	progress.c
 	suggest.c
 	summary.c
+	summary_time.c
 	term.c
 	workload.c
 	LINK cresset_core)
+
+# The shipped idle rules, as text in the program and as a file to begin one's own with.
+set(IDLE_DEFAULT ${CMAKE_CURRENT_BINARY_DIR}/idle_default.h)
+add_custom_command(OUTPUT ${IDLE_DEFAULT}
+	COMMAND ${CMAKE_COMMAND} -DOUT=${IDLE_DEFAULT}
+		-DFILES=idle_default=${CMAKE_CURRENT_SOURCE_DIR}/idle.rules
+		-P ${CMAKE_SOURCE_DIR}/formats/svg_embed.cmake
+	DEPENDS idle.rules ${CMAKE_SOURCE_DIR}/formats/svg_embed.cmake VERBATIM)
+target_sources(cresset_cli PRIVATE ${IDLE_DEFAULT})
+target_include_directories(cresset_cli PRIVATE ${CMAKE_CURRENT_BINARY_DIR})
+install(FILES idle.rules DESTINATION ${CMAKE_INSTALL_DATADIR}/cresset)
 
 cresset_program(cresset
 	cmd_convert.c
@@ -70,7 +84,7 @@ add_dependencies(cresset_static cresset_archive)
 target_include_directories(cresset_static INTERFACE ${CMAKE_SOURCE_DIR}/include)
 target_link_libraries(cresset_static INTERFACE ${CRESSET_ARCHIVE} PkgConfig::BPF PkgConfig::ELF
 	PkgConfig::ZLIB PkgConfig::ZSTD PkgConfig::LZMA PkgConfig::DEFLATE PkgConfig::XXHASH
-	PkgConfig::PROTOBUF_C iberty Threads::Threads ${CMAKE_DL_LIBS})
+	PkgConfig::PROTOBUF_C iberty Threads::Threads m ${CMAKE_DL_LIBS})
 
 configure_file(cresset.pc.in ${CMAKE_CURRENT_BINARY_DIR}/cresset.pc @ONLY)
 

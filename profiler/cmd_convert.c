@@ -22,6 +22,8 @@ struct convert_options {
 	bool pid;
 	bool tid;
 	bool no_symbols;
+	struct emit_idle idle;
+	struct emit_diff diff;
 };
 
 #define T struct convert_options
@@ -56,6 +58,8 @@ static const struct option_row rows[] = {
 	EMIT_SVG_ROWS(T, view),
 	EMIT_VALUE_ROW(T, view),
 	EMIT_TOP_ROW(T, view),
+	EMIT_IDLE_ROWS(T, idle),
+	EMIT_DIFF_ROWS(T, diff),
 	{.kind = OPTION_GROUP, .name = "Names (of .cresset input, which has addresses)"},
 	{.kind = OPTION_FLAG,
 	 .name = "no-symbols",
@@ -74,21 +78,23 @@ static int convert(const struct command *self, const struct convert_options *o, 
 {
 	struct cresset_format_options fo = CRESSET_FORMAT_OPTIONS_INIT;
 	struct cresset_error err = {.text = ""};
-	struct cresset_profile *p = NULL;
+	struct input_shown in;
 	size_t failed;
 	int r;
 
 	/* A closed pipe is a write error of one output, not the end of the others. */
 	signal(SIGPIPE, SIG_IGN);
-	r = input_read(path, o->no_symbols ? NULL : &o->symbols, &p, &err);
+	r = input_shown_read(&in, path, o->diff.base, o->idle.rules,
+			     o->no_symbols ? NULL : &o->symbols, &err);
 	if (r < 0) {
 		say_error(self, "%s", err.text[0] ? err.text : strerror(-r));
+		input_shown_release(&in);
 		return EXIT_FAILED;
 	}
-	r = emit_value_index(p, o->view.value, &fo.value_index, &err);
+	r = emit_value_index(in.profile, o->view.value, &fo.value_index, &err);
 	if (r < 0) {
 		say_error(self, "%s", err.text);
-		cresset_profile_free(p);
+		input_shown_release(&in);
 		return EXIT_USAGE;
 	}
 	fo.title = o->view.title;
@@ -96,8 +102,11 @@ static int convert(const struct command *self, const struct convert_options *o, 
 	fo.top = o->view.top;
 	fo.pid_roots = o->pid;
 	fo.tid_roots = o->tid;
-	failed = emit_outputs(self, outputs, false, p, &fo);
-	cresset_profile_free(p);
+	fo.hide_idle = emit_idle_hidden(&o->idle, in.profile);
+	fo.base = in.base;
+	fo.normalize = o->diff.normalize;
+	failed = emit_outputs(self, outputs, false, in.profile, &fo);
+	input_shown_release(&in);
 	return failed ? EXIT_FAILED : 0;
 }
 
@@ -116,6 +125,8 @@ static int run(const struct command *self, char *const *args, size_t n)
 		r = help_show(self);
 	} else if (r < 0) {
 		r = say_usage(self, err.text);
+	} else if (emit_problem(&o.idle, &o.diff)) {
+		r = say_usage(self, emit_problem(&o.idle, &o.diff));
 	} else if (words.n != 1) {
 		r = say_usage(self, words.n ? "one input at a time"
 					    : "which file? ('-' is standard input)");
@@ -123,6 +134,8 @@ static int run(const struct command *self, char *const *args, size_t n)
 		r = say_usage(self, "where to? give -o FILE, or -f NAME for standard output");
 	} else {
 		r = outputs_init(&outputs, &o.outputs, o.format, NULL, &err);
+		if (r == 0 && o.diff.base)
+			r = outputs_check_diff(&outputs, &err);
 		if (r == -EINVAL) {
 			r = say_usage(self, err.text);
 		} else if (r < 0) {

@@ -12,6 +12,7 @@
 #include "emit.h"
 #include "events.h"
 #include "help.h"
+#include "idle_rules.h"
 #include "interrupt.h"
 #include "outputs.h"
 #include "progress.h"
@@ -41,11 +42,18 @@ struct record_options {
 	bool user_only, kernel_only;
 	const char *unwind;
 	uint64_t max_memory;
+	const char *state;
+	uint64_t min_wait_ns, max_wait_ns;
+	double overhead_percent;
+	bool exact;
+	bool wakers;
+	unsigned int wake_depth;
 	struct vec outputs;
 	const char *format;
 	bool per_process, per_thread;
 	struct emit_view view;
 	struct emit_symbols symbols;
+	struct emit_idle idle;
 	bool quiet;
 };
 
@@ -60,6 +68,20 @@ static bool unwind_choice(size_t i, struct option_choice *ret)
 	if (i >= sizeof(unwind_choices) / sizeof(unwind_choices[0]))
 		return false;
 	*ret = unwind_choices[i];
+	return true;
+}
+
+static const struct option_choice state_choices[] = {
+	[CRESSET_RECORD_WAITS] = {"all", "", "time blocked and time runnable"},
+	[CRESSET_RECORD_BLOCKED] = {"blocked", "", "from when a thread blocks until it is woken"},
+	[CRESSET_RECORD_RUNNABLE] = {"runnable", "", "until it gets a CPU"},
+};
+
+static bool state_choice(size_t i, struct option_choice *ret)
+{
+	if (i >= sizeof(state_choices) / sizeof(state_choices[0]))
+		return false;
+	*ret = state_choices[i];
 	return true;
 }
 
@@ -148,6 +170,50 @@ static const struct option_row rows[] = {
 	 .arg = "SIZE",
 	 .help = "at most so much memory for unwind tables (default 128M)",
 	 .offset = offsetof(T, max_memory)},
+	{.kind = OPTION_GROUP, .name = "Waits (events off-cpu, wall and runqueue)"},
+	{.kind = OPTION_STRING,
+	 .name = "state",
+	 .arg = "STATE",
+	 .help = "only time blocked, or only time runnable (default: both)",
+	 .offset = offsetof(T, state),
+	 .choice = state_choice},
+	{.kind = OPTION_DURATION,
+	 .name = "min-block",
+	 .arg = "TIME",
+	 .help = "leave out waits that are shorter, e.g. 1ms; their sum is said",
+	 .offset = offsetof(T, min_wait_ns)},
+	{.kind = OPTION_DURATION,
+	 .name = "max-block",
+	 .arg = "TIME",
+	 .help = "leave out waits that are longer",
+	 .offset = offsetof(T, max_wait_ns)},
+	{.kind = OPTION_NUMBER,
+	 .name = "overhead-budget",
+	 .arg = "PERCENT",
+	 .help = "how much of each CPU following context switches may cost (default 1); past it "
+		 "only some waits are recorded, with weights that make up for the others",
+	 .offset = offsetof(T, overhead_percent),
+	 .min = 0.01,
+	 .max = 100},
+	{.kind = OPTION_FLAG,
+	 .name = "exact",
+	 .help = "record every wait, whatever it costs",
+	 .offset = offsetof(T, exact),
+	 .value = true},
+	{.kind = OPTION_FLAG,
+	 .name = "wakers",
+	 .help = "add to time blocked who woke the thread: behind a frame \"--\" the wake-up call, "
+		 "the waker's callers up to its root, and its name or [interrupt]",
+	 .offset = offsetof(T, wakers),
+	 .value = true},
+	{.kind = OPTION_UINT,
+	 .name = "wake-depth",
+	 .arg = "N",
+	 .help = "and who woke the waker before that, N wakers in all (1 to 8, default 1; implies "
+		 "--wakers)",
+	 .offset = offsetof(T, wake_depth),
+	 .min = 1,
+	 .max = 8},
 	{.kind = OPTION_GROUP, .name = "Output"},
 	{.kind = OPTION_STRINGS,
 	 .letter = 'o',
@@ -176,6 +242,7 @@ static const struct option_row rows[] = {
 	 .value = true},
 	EMIT_SVG_ROWS(T, view),
 	EMIT_TOP_ROW(T, view),
+	EMIT_IDLE_ROWS(T, idle),
 	{.kind = OPTION_GROUP, .name = "Names"},
 	EMIT_SYMBOL_ROWS(T, symbols),
 	{.kind = OPTION_GROUP, .name = "Other"},
@@ -195,6 +262,7 @@ struct record {
 	struct record_options o;
 	struct vec words; /* COMMAND and its arguments, then NULL; or empty */
 	struct outputs outputs;
+	struct idle_rules *idle;
 	struct interrupt *interrupt;
 	struct workload workload;
 	struct progress progress;
@@ -230,14 +298,38 @@ static bool has_target(const struct record_options *o)
 	return o->pids.n || o->tids.n || o->cgroup || o->all;
 }
 
+static bool follows_switches(const struct record_options *o)
+{
+	return o->event && strcmp(o->event, "cpu") != 0;
+}
+
 static const char *usage_problem(const struct record_options *o)
 {
 	if (o->user_only && o->kernel_only)
 		return "-U and -K leave nothing (give one of them)";
 	if (o->all && (o->pids.n || o->tids.n || o->cgroup))
 		return "-a is all processes: it takes no -p, -t or --cgroup";
+	if (emit_problem(&o->idle, NULL))
+		return emit_problem(&o->idle, NULL);
 	if (o->per_process && o->per_thread)
 		return "--per-process and --per-thread exclude each other";
+	if (!follows_switches(o) && (o->state || o->min_wait_ns || o->max_wait_ns ||
+				     o->overhead_percent > 0 || o->exact))
+		return "--state, --min-block, --max-block, --overhead-budget and --exact are about "
+		       "waits (give -e off-cpu, wall or runqueue)";
+	if ((o->wakers || o->wake_depth) &&
+	    (!follows_switches(o) || !strcmp(o->event, "runqueue")))
+		return "--wakers and --wake-depth are about time blocked (give -e off-cpu or wall)";
+	if ((o->wakers || o->wake_depth) && o->state && !strcmp(o->state, "runnable"))
+		return "--state runnable has no time blocked: there are no wakers to tell";
+	if (o->max_wait_ns && o->min_wait_ns > o->max_wait_ns)
+		return "--min-block is longer than --max-block: nothing is left";
+	if (o->exact && o->overhead_percent > 0)
+		return "--exact has no --overhead-budget";
+	if (o->event && !strcmp(o->event, "runqueue") && o->state)
+		return "-e runqueue is about time runnable: it takes no --state";
+	if (o->event && !strcmp(o->event, "wall") && (o->state || o->min_wait_ns || o->max_wait_ns))
+		return "-e wall adds up to wall time: it leaves no waits out (try -e off-cpu)";
 	return NULL;
 }
 
@@ -249,6 +341,15 @@ static enum cresset_unwind unwind_of(const char *name)
 	while (name && strcmp(unwind_choices[i].name, name))
 		i++;
 	return (enum cresset_unwind)i;
+}
+
+static enum cresset_record_states states_of(const char *name)
+{
+	size_t i = 0;
+
+	while (name && strcmp(state_choices[i].name, name))
+		i++;
+	return (enum cresset_record_states)i;
 }
 
 static int load(struct record *r)
@@ -270,6 +371,11 @@ static int load(struct record *r)
 	ro.freq_hz = r->o.freq_hz;
 	ro.unwind = unwind_of(r->o.unwind);
 	ro.max_memory = r->o.max_memory;
+	ro.states = states_of(r->o.state);
+	ro.min_wait_ns = r->o.min_wait_ns;
+	ro.max_wait_ns = r->o.max_wait_ns;
+	ro.waker_depth = r->o.wake_depth ? r->o.wake_depth : r->o.wakers;
+	ro.overhead_budget = r->o.exact ? -1 : r->o.overhead_percent / 100;
 	if (child && !has_target(&r->o)) {
 		ro.pids = &child;
 		ro.n_pids = 1;
@@ -325,6 +431,8 @@ static void set_stats(struct record *r)
 	/* What later readers of the file want to know of its making. */
 	cresset_profile_set_stat(r->profile, "memory.kernel_bytes", r->stats.kernel_memory_bytes);
 	cresset_profile_set_stat(r->profile, "recorder.freq_hz", r->stats.freq_hz);
+	cresset_profile_set_stat(r->profile, EMIT_STAT_ALL,
+				 r->o.all || (!has_target(&r->o) && !r->words.n));
 }
 
 static int record_samples(struct record *r)
@@ -359,6 +467,14 @@ static int resolve(struct record *r, unsigned int what)
 	return code;
 }
 
+static void tag_idle(const struct record *r)
+{
+	struct cresset_error err = {.text = ""};
+
+	if (emit_idle_tag(r->idle, r->profile, &err) < 0)
+		say_warning(r->self, "%s", err.text);
+}
+
 /* Names and files. Returns how many outputs failed. */
 static size_t write_outputs(struct record *r)
 {
@@ -378,7 +494,9 @@ static size_t write_outputs(struct record *r)
 		resolve(r, CRESSET_RESOLVE_FILES);
 		if (cresset_profile_settle(r->profile) < 0)
 			say_warning(r->self, "out of memory: some stacks are not tidied");
+		tag_idle(r);
 	}
+	fo.hide_idle = emit_idle_hidden(&r->o.idle, r->profile);
 	progress_wipe(&r->progress);
 	return failed + emit_outputs(r->self, &r->outputs, false, r->profile, &fo);
 }
@@ -395,6 +513,21 @@ static bool prints_table(const struct record *r)
 	return false;
 }
 
+static void print_event(const struct record *r)
+{
+	char time[32];
+
+	fprintf(stderr, "event    ");
+	if (follows_switches(&r->o))
+		fprintf(stderr, "%s%s", r->o.event, r->stats.freq_hz ? " with " : "");
+	if (r->stats.freq_hz)
+		fprintf(stderr, "%s at %u Hz",
+			r->stats.hardware ? "cycles (hardware counter)"
+					  : "cpu-clock (no hardware counter here)",
+			r->stats.freq_hz);
+	fprintf(stderr, " for %s\n", duration_text(r->elapsed_ns, time, sizeof(time)));
+}
+
 static void print_summary(const struct record *r)
 {
 	struct rusage now;
@@ -406,10 +539,7 @@ static void print_summary(const struct record *r)
 	summary_print(stderr, r->profile);
 	if (outputs_all_raw(&r->outputs))
 		fprintf(stderr, "names    left to 'cresset report' and 'cresset convert'\n");
-	fprintf(stderr, "event    %s at %u Hz for %s\n",
-		r->stats.hardware ? "cycles (hardware counter)"
-				  : "cpu-clock (no hardware counter here)",
-		r->stats.freq_hz, duration_text(r->elapsed_ns, time, sizeof(time)));
+	print_event(r);
 	getrusage(RUSAGE_SELF, &now);
 	fprintf(stderr, "cost     %.2f s of CPU while recording, %.2f s for names and files; ",
 		cpu_seconds(&r->usage), cpu_seconds(&now) - cpu_seconds(&r->usage));
@@ -483,6 +613,9 @@ static int prepare(struct record *r)
 		return say_usage(r->self, err.text);
 	if (code < 0)
 		return fail(r, code, &err);
+	code = idle_rules_new(r->o.idle.rules, &r->idle, &err);
+	if (code < 0)
+		return fail(r, code, &err);
 	if (r->o.symbols.debuginfod && !getenv("DEBUGINFOD_URLS"))
 		say_warning(r->self, "--debuginfod does nothing: DEBUGINFOD_URLS is not set");
 	progress_init(&r->progress, r->o.quiet);
@@ -516,6 +649,7 @@ static int run(const struct command *self, char *const *args, size_t n)
 	cresset_recorder_free(r.recorder);
 	interrupt_free(r.interrupt);
 	outputs_release(&r.outputs);
+	idle_rules_free(r.idle);
 	options_release(rows, &r.o);
 	vec_release(&r.words);
 	return code;

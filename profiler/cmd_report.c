@@ -18,6 +18,8 @@ struct report_options {
 	struct emit_view view;
 	struct emit_symbols symbols;
 	bool no_symbols;
+	struct emit_idle idle;
+	struct emit_diff diff;
 };
 
 #define T struct report_options
@@ -26,6 +28,8 @@ static const struct option_row rows[] = {
 	{.kind = OPTION_GROUP, .name = "Table"},
 	EMIT_TOP_ROW(T, view),
 	EMIT_VALUE_ROW(T, view),
+	EMIT_IDLE_ROWS(T, idle),
+	EMIT_DIFF_ROWS(T, diff),
 	{.kind = OPTION_GROUP, .name = "Names (of .cresset input, which has addresses)"},
 	{.kind = OPTION_FLAG,
 	 .name = "no-symbols",
@@ -43,33 +47,38 @@ static int report(const struct command *self, const struct report_options *o, co
 {
 	struct cresset_format_options fo = CRESSET_FORMAT_OPTIONS_INIT;
 	struct cresset_error err = {.text = ""};
-	struct cresset_profile *p = NULL;
+	struct input_shown in;
 	struct vec none = {.n = 0};
 	struct outputs outputs;
 	int r, code = EXIT_FAILED;
 
-	r = input_read(path, o->no_symbols ? NULL : &o->symbols, &p, &err);
+	r = input_shown_read(&in, path, o->diff.base, o->idle.rules,
+			     o->no_symbols ? NULL : &o->symbols, &err);
 	if (r < 0) {
 		say_error(self, "%s", err.text[0] ? err.text : strerror(-r));
+		input_shown_release(&in);
 		return EXIT_FAILED;
 	}
 	r = outputs_init(&outputs, &none, "top", NULL, &err);
 	if (r == 0)
-		r = emit_value_index(p, o->view.value, &fo.value_index, &err);
+		r = emit_value_index(in.profile, o->view.value, &fo.value_index, &err);
 	if (r < 0) {
 		say_error(self, "%s", err.text);
 		code = EXIT_USAGE;
 	} else {
 		fo.top = o->view.top;
-		if (emit_outputs(self, &outputs, false, p, &fo) == 0) {
-			if (cresset_profile_n_stats(p))
+		fo.hide_idle = emit_idle_hidden(&o->idle, in.profile);
+		fo.base = in.base;
+		fo.normalize = o->diff.normalize;
+		if (emit_outputs(self, &outputs, false, in.profile, &fo) == 0) {
+			if (cresset_profile_n_stats(in.profile))
 				putchar('\n');
-			summary_print(stdout, p);
+			summary_print(stdout, in.profile);
 			code = 0;
 		}
 	}
 	outputs_release(&outputs);
-	cresset_profile_free(p);
+	input_shown_release(&in);
 	return code;
 }
 
@@ -87,6 +96,8 @@ static int run(const struct command *self, char *const *args, size_t n)
 		r = help_show(self);
 	else if (r < 0)
 		r = say_usage(self, err.text);
+	else if (emit_problem(&o.idle, &o.diff))
+		r = say_usage(self, emit_problem(&o.idle, &o.diff));
 	else if (words.n != 1)
 		r = say_usage(self, words.n ? "one input at a time"
 					    : "which file? ('-' is standard input)");

@@ -93,7 +93,7 @@ typedef int (*take_fn)(struct drain *d, size_t n);
 static int take_rows(struct drain *d, size_t n)
 {
 	const struct cresset_sample_key *keys = d->keys;
-	const uint64_t *counts = d->values;
+	const struct cresset_count *counts = d->values;
 	struct drain_row *rows = vec_push(&d->rows, NULL, n);
 
 	if (n && !rows)

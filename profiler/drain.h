@@ -17,7 +17,7 @@
 
 struct drain_row {
 	struct cresset_sample_key key;
-	uint64_t count;
+	struct cresset_count count;
 };
 
 /* Frames stand in one array for all stacks. */

@@ -5,6 +5,7 @@
  */
 #include "emit.h"
 
+#include "idle.h"
 #include "term.h"
 
 #include <errno.h>
@@ -57,6 +58,36 @@ int emit_value_index(const struct cresset_profile *p, const char *name, int *ret
 	}
 	return cresset_error_set(err, -EINVAL, "the profile has no value '%s' (it has: %s)", name,
 				 known);
+}
+
+const char *emit_problem(const struct emit_idle *idle, const struct emit_diff *diff)
+{
+	if (idle->show && idle->hide)
+		return "--idle and --no-idle exclude each other";
+	if (diff && diff->normalize && !diff->base)
+		return "--normalize is for two profiles (give --diff BASE)";
+	return NULL;
+}
+
+int emit_idle_tag(const struct idle_rules *rules, struct cresset_profile *p,
+		  struct cresset_error *err)
+{
+	int r = idle_tag(rules, p);
+
+	if (r < 0)
+		return cresset_error_set(err, r, "cannot label benign waits: %s", strerror(-r));
+	return 0;
+}
+
+bool emit_idle_hidden(const struct emit_idle *o, const struct cresset_profile *p)
+{
+	for (size_t i = 0; !o->show && !o->hide && i < cresset_profile_n_stats(p); i++) {
+		struct cresset_stat stat = cresset_profile_stat(p, i);
+
+		if (stat.value && !strcmp(cresset_profile_string(p, stat.name), EMIT_STAT_ALL))
+			return true;
+	}
+	return o->hide;
 }
 
 static int emit_one(const struct command *self, const struct output *out,

@@ -11,6 +11,10 @@
 #include <cresset/symbolizer.h>
 
 struct command;
+struct idle_rules;
+
+/* Set by `record` for all processes, so that the file says it. */
+#define EMIT_STAT_ALL "recorder.all"
 
 /* How it is shown. The rows for it are EMIT_VIEW_ROWS. */
 struct emit_view {
@@ -50,6 +54,50 @@ struct emit_view {
 		.offset = offsetof(T, m.min_width), .max = 100                                     \
 	}
 
+/* Which waits are benign, and whether they are shown. */
+struct emit_idle {
+	const char *rules; /* a file; NULL: the shipped ones */
+	bool show, hide;   /* neither: hidden where all processes were recorded */
+};
+
+#define EMIT_IDLE_ROWS(T, m)                                                                       \
+	{.kind = OPTION_FLAG,                                                                      \
+	 .name = "idle",                                                                           \
+	 .help = "show benign waits (epoll, accept, idle pools, ...) as [idle] (default, unless "  \
+		 "all processes were recorded)",                                                   \
+	 .offset = offsetof(T, m.show),                                                            \
+	 .value = true},                                                                           \
+		{.kind = OPTION_FLAG,                                                              \
+		 .name = "no-idle",                                                                \
+		 .help = "leave them out; sums have them (default for all processes)",             \
+		 .offset = offsetof(T, m.hide),                                                    \
+		 .value = true},                                                                   \
+	{                                                                                          \
+		.kind = OPTION_STRING, .name = "idle-rules", .arg = "FILE",                        \
+		.help = "what is a benign wait, instead of the shipped rules (a line 'default' "   \
+			"in FILE includes them)",                                                  \
+		.offset = offsetof(T, m.rules)                                                     \
+	}
+
+/* What it is compared with. */
+struct emit_diff {
+	const char *base; /* a file; NULL: nothing */
+	bool normalize;
+};
+
+#define EMIT_DIFF_ROWS(T, m)                                                                       \
+	{.kind = OPTION_STRING,                                                                    \
+	 .name = "diff",                                                                           \
+	 .arg = "BASE",                                                                            \
+	 .help = "show what changed since the profile BASE (folded: stack before after)",          \
+	 .offset = offsetof(T, m.base)},                                                           \
+	{                                                                                          \
+		.kind = OPTION_FLAG, .name = "normalize",                                          \
+		.help = "with --diff: scale BASE to the same total, to compare shares of "         \
+			"recordings of unequal length or load",                                    \
+		.offset = offsetof(T, m.normalize), .value = true                                  \
+	}
+
 /* How names are found. */
 struct emit_symbols {
 	bool debuginfod;
@@ -87,6 +135,14 @@ int emit_resolve(const struct emit_symbols *options, struct cresset_profile *p, 
 /* The position of a value type by name, -1 for NULL; -EINVAL with err if there is none such. */
 int emit_value_index(const struct cresset_profile *p, const char *name, int *ret,
 		     struct cresset_error *err);
+
+/* NULL, or what is wrong with the options; diff may be NULL. */
+const char *emit_problem(const struct emit_idle *idle, const struct emit_diff *diff);
+/* Labels benign waits by the rules. err says what is wrong with the file. */
+int emit_idle_tag(const struct idle_rules *rules, struct cresset_profile *p,
+		  struct cresset_error *err);
+/* Are they left out of graphs and tables? */
+bool emit_idle_hidden(const struct emit_idle *o, const struct cresset_profile *p);
 
 /*
  * Writes the outputs not written yet (raw_only: of those the raw ones), says what failed, and

@@ -5,6 +5,8 @@
  */
 #include "input.h"
 
+#include "idle_rules.h"
+
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -35,4 +37,32 @@ int input_read(const char *path, const struct emit_symbols *symbols, struct cres
 	}
 	*ret = p;
 	return 0;
+}
+
+int input_shown_read(struct input_shown *s, const char *path, const char *base_path,
+		     const char *rules, const struct emit_symbols *symbols,
+		     struct cresset_error *err)
+{
+	struct idle_rules *idle = NULL;
+	int r;
+
+	*s = (struct input_shown){.profile = NULL};
+	if (base_path && !strcmp(path, "-") && !strcmp(base_path, "-"))
+		return cresset_error_set(err, -EINVAL,
+					 "both profiles from standard input (name a file)");
+	r = idle_rules_new(rules, &idle, err);
+	r = r ?: input_read(path, symbols, &s->profile, err);
+	r = r ?: emit_idle_tag(idle, s->profile, err);
+	if (r == 0 && base_path)
+		r = input_read(base_path, symbols, &s->base, err);
+	if (r == 0 && base_path)
+		r = emit_idle_tag(idle, s->base, err);
+	idle_rules_free(idle);
+	return r;
+}
+
+void input_shown_release(struct input_shown *s)
+{
+	cresset_profile_free(s->profile);
+	cresset_profile_free(s->base);
 }

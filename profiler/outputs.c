@@ -192,3 +192,17 @@ bool outputs_all_raw(const struct outputs *o)
 	}
 	return true;
 }
+
+int outputs_check_diff(const struct outputs *o, struct cresset_error *err)
+{
+	const struct output *out;
+
+	for (size_t i = 0; (out = outputs_at(o, i)); i++) {
+		if (!(out->format->flags & CRESSET_FORMAT_DIFF))
+			return cresset_error_set(err, -EINVAL,
+						 "format %s cannot show what changed (folded, svg "
+						 "and top can)",
+						 out->format->name);
+	}
+	return 0;
+}

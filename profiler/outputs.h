@@ -39,6 +39,9 @@ struct output *outputs_at(const struct outputs *o, size_t i); /* NULL past the e
 bool outputs_any_raw(const struct outputs *o);
 bool outputs_all_raw(const struct outputs *o);
 
+/* -EINVAL with err if one of them cannot show what changed between two profiles. */
+int outputs_check_diff(const struct outputs *o, struct cresset_error *err);
+
 /* Formats that can be written, or read, for help and completion. */
 bool outputs_choice(size_t i, struct option_choice *ret);
 bool outputs_choice_read(size_t i, struct option_choice *ret);

@@ -111,6 +111,11 @@ struct procmap_binary {
 	size_t build_id_size;	 /* 0: none */
 	uint64_t segments;	 /* digest of its segments */
 	uint64_t dev, ino, size, mtime_ns;
+	/* As the kernel said what was mapped, where it did (a file system may tell stat(2) others).
+	 */
+	uint64_t mapped_dev, mapped_ino;
+	/* Its code by offsets in the file, and offset - address; no bytes: not in one piece. */
+	uint64_t code_start, code_bytes, code_shift;
 };
 
 typedef int (*procmap_view_fn)(void *arg, const struct procmap_view *view);
@@ -140,8 +145,9 @@ void procmap_watch(struct procmap *pm);
 struct procmap_change {
 	uint32_t pid;
 	uint32_t ppid;
-	bool ended;  /* or it is gone altogether */
-	bool forked; /* runs what its parent ran */
+	bool ended;   /* or it is gone altogether */
+	bool forked;  /* runs what its parent ran */
+	bool running; /* was on a CPU, or waited for one, when the scan saw it */
 };
 /*
  * Processes that began, ended, ran another program or mapped something since the last call, each

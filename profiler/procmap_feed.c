@@ -130,6 +130,7 @@ int procmap_feed_scan(void *procmap, const struct procmap_record *rec, const cha
 	image_set_comm(p->newest, rec->comm);
 	if (rec->kind == PROCMAP_PROCESS) {
 		p->ppid = rec->ppid;
+		p->running = rec->flags & PROCMAP_RUNNING;
 		return 0;
 	}
 	/* The image's time stays that of the process: what was mapped since comes again, no harm.

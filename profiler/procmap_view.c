@@ -147,6 +147,15 @@ bool procmap_get_binary(const struct procmap *pm, uint32_t binary, struct procma
 		.size = id.size,
 		.mtime_ns = id.mtime_ns,
 	};
+	ret->mapped_dev = d->ino ? d->dev : id.dev;
+	ret->mapped_ino = d->ino ? d->ino : id.ino;
+	/* Executable segments come first. */
+	if (elf->n_loads && elf->loads[0].executable &&
+	    (elf->n_loads == 1 || !elf->loads[1].executable)) {
+		ret->code_start = elf->loads[0].offset;
+		ret->code_bytes = elf->loads[0].filesz;
+		ret->code_shift = elf->loads[0].offset - elf->loads[0].vaddr;
+	}
 	for (size_t i = 0; i < elf->n_loads; i++) {
 		const struct elfhead_load *l = &elf->loads[i];
 		uint64_t words[5] = {l->offset, l->filesz, l->vaddr, l->memsz, l->executable};
@@ -202,6 +211,7 @@ static int add_change(struct procmap *pm, uint32_t pid, struct vec *changes)
 		c.ppid = p->ppid;
 		c.ended = p->newest->ended;
 		c.forked = !p->newest->by_exec;
+		c.running = p->running;
 	}
 	return vec_push(changes, &c, 1) ? 0 : -ENOMEM;
 }

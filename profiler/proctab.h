@@ -50,6 +50,7 @@ struct process {
 	uint32_t pid;
 	uint32_t ppid;
 	size_t n_images;
+	bool running;	      /* the scan said so */
 	bool changed;	      /* its pid is in the table's list */
 	struct image *newest; /* never NULL */
 };

@@ -4,6 +4,7 @@
  * as lost; the next one goes on. The last drain, after detaching, takes both generations.
  */
 #include "session.h"
+#include "startup.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -14,6 +15,8 @@
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "ticks.h"
 
 static uint64_t clock_ns(clockid_t clock)
 {
@@ -48,6 +51,13 @@ static int check_options(const struct cresset_recorder_options *o, struct cresse
 	if (o->size != sizeof(*o))
 		return cresset_error_set(
 			err, -EINVAL, "recorder options of an unknown size (%zu bytes)", o->size);
+	if (o->max_wait_ns && o->min_wait_ns > o->max_wait_ns)
+		return cresset_error_set(
+			err, -EINVAL,
+			"the shortest wait is longer than the longest one: nothing is left");
+	if (o->waker_depth > CRESSET_MAX_WAKERS)
+		return cresset_error_set(err, -EINVAL, "more than %d wakers of one wait",
+					 CRESSET_MAX_WAKERS);
 	if (o->user_only && o->kernel_only)
 		return cresset_error_set(
 			err, -EINVAL, "user frames only and kernel frames only: nothing is left");
@@ -96,7 +106,11 @@ static int choose_source(struct session *s, struct cresset_error *err)
 	s->source = source_by_name(name);
 	if (!s->source)
 		return no_event(name, err);
-	return s->source->configure(s, err);
+	if (s->options.waker_depth &&
+	    (!s->source->blocked || s->options.states == CRESSET_RECORD_RUNNABLE))
+		return cresset_error_set(err, -EINVAL,
+					 "wakers end time blocked, and none is recorded here");
+	return s->source->ticks ? ticks_configure(s, err) : 0;
 }
 
 static int choose_unwinder(struct session *s, struct cresset_error *err)
@@ -126,13 +140,41 @@ static int new_profile(struct session *s, struct cresset_error *err)
 		return cresset_error_set(err, r, "cannot make a profile: %s", strerror(-r));
 	s->rows = (struct rows){
 		.session = s,
+		.switches = s->switches,
 		.source = s->source,
 		.unwinder = s->unwinder,
 		.procmap = s->procmap,
 		.profile = s->profile,
 		.kernel_limit = kernel_frame_limit(),
+		.waker_depth = s->options.waker_depth,
 	};
 	return 0;
+}
+
+/* The programs and the process map, side by side (startup.h). */
+static int load(struct session *s, struct cresset_error *err)
+{
+	struct cresset_error later;
+	struct startup startup;
+	int r, r2;
+
+	if (s->unwinder->begin) {
+		r = s->unwinder->begin(s);
+		if (r)
+			return cresset_error_set(err, r, "cannot unwind: %s", strerror(-r));
+	}
+	r = procmap_new(&s->procmap, s->unwinder->serve, &later);
+	if (!r)
+		r = startup_begin(&startup, s, &later);
+	/* Whoever may not do the one may not do the other, and this one's error says more. */
+	if (r) {
+		r2 = session_load(s, err);
+		*err = r2 ? *err : later;
+		return r2 ? r2 : r;
+	}
+	r = session_load(s, err);
+	r2 = startup_end(&startup, r ? NULL : err);
+	return r ? r : r2;
 }
 
 int session_new(const struct cresset_recorder_options *options, const struct session_limits *limits,
@@ -159,13 +201,14 @@ int session_new(const struct cresset_recorder_options *options, const struct ses
 	if (!r)
 		r = choose_unwinder(s, err);
 	if (!r)
-		r = session_load(s, err);
-	if (!r)
-		r = procmap_new(&s->procmap, s->unwinder->serve, err);
+		r = load(s, err);
 	if (!r)
 		r = new_profile(s, err);
 	if (!r && s->unwinder->open)
 		r = s->unwinder->open(s, err);
+	if (!r && s->source->switches)
+		r = switches_new(s, &s->switches, err);
+	s->rows.switches = s->switches;
 	if (r) {
 		session_free(s);
 		return r;
@@ -178,8 +221,9 @@ void session_free(struct session *s)
 {
 	if (!s)
 		return;
-	if (s->source && s->cpu_fds)
-		s->source->detach(s);
+	if (s->cpu_fds)
+		ticks_detach(s);
+	switches_free(s->switches);
 	if (s->unwinder && s->unwinder->release)
 		s->unwinder->release(s);
 	if (s->slots)
@@ -209,6 +253,22 @@ static int attach_followers(struct session *s, struct cresset_error *err)
 	return 0;
 }
 
+/*
+ * Mappings before samples: the side-band has been on since before the scan, so nothing falls
+ * between, and the first samples of a target find it known. If the rings have overflowed since, as
+ * nobody began for long, all is looked at again.
+ */
+static int learn_rest(struct session *s, struct cresset_error *err)
+{
+	struct procmap_stats stats;
+	int r = procmap_poll(s->procmap);
+
+	procmap_get_stats(s->procmap, &stats);
+	if (!r && stats.sideband_lost)
+		return procmap_scan(s->procmap, err);
+	return r ? cresset_error_set(err, r, "cannot follow processes: %s", strerror(-r)) : 0;
+}
+
 int session_start(struct session *s, struct cresset_error *err)
 {
 	int r;
@@ -218,13 +278,8 @@ int session_start(struct session *s, struct cresset_error *err)
 	r = attach_followers(s, err);
 	if (!r && s->unwinder->attach)
 		r = s->unwinder->attach(s, err);
-	/*
-	 * Mappings before samples: the side-band has been on since session_new, so nothing falls
-	 * between, and the first samples of a target find it known. Tables are compiled beside all
-	 * that; no sample waits for them.
-	 */
 	if (!r)
-		r = procmap_scan(s->procmap, err);
+		r = learn_rest(s, err);
 	if (!r && s->unwinder->start) {
 		r = s->unwinder->start(s);
 		if (r)
@@ -234,10 +289,16 @@ int session_start(struct session *s, struct cresset_error *err)
 		return r;
 	s->start_ns = s->drained_ns = clock_ns(CLOCK_MONOTONIC);
 	s->start_time_ns = (int64_t)clock_ns(CLOCK_REALTIME);
-	r = s->source->attach(s, err);
+	if (s->switches)
+		r = switches_attach(s->switches, err);
+	if (!r && s->source->ticks)
+		r = ticks_attach(s, err);
 	s->attached = !r;
-	if (r)
-		s->source->detach(s);
+	if (r) {
+		ticks_detach(s);
+		if (s->switches)
+			switches_detach(s->switches);
+	}
 	return r;
 }
 
@@ -254,11 +315,11 @@ static void follow_cpus(struct session *s)
 		if (now[i] == s->online[i])
 			continue;
 		if (!now[i]) {
-			s->source->cpu_offline(s, cpu);
+			ticks_cpu_offline(s, cpu);
 			procmap_cpu_offline(s->procmap, cpu);
 			s->online[i] = false;
 		} else if (!procmap_cpu_online(s->procmap, cpu)) {
-			s->online[i] = !s->source->cpu_online(s, cpu, NULL);
+			s->online[i] = !s->source->ticks || !ticks_cpu_online(s, cpu, NULL);
 			if (!s->online[i])
 				procmap_cpu_offline(s->procmap, cpu);
 		}
@@ -275,10 +336,15 @@ int session_drain(struct session *s)
 	if (r)
 		return r;
 	r = procmap_poll(s->procmap);
+	r2 = s->switches ? switches_drain(s->switches) : 0;
+	r = r ? r : r2;
 	r2 = drain_read(&s->drain, old);
-	if (!r)
-		r = r2;
+	r = r ? r : r2;
+	r2 = s->switches ? switches_rows(s->switches, &s->drain) : 0;
+	r = r ? r : r2;
 	r2 = rows_write(&s->rows, &s->drain);
+	r = r ? r : r2;
+	r2 = s->switches ? switches_drained(s->switches) : 0;
 	r = r ? r : r2;
 	procmap_expire(s->procmap);
 	r2 = s->unwinder->drained ? s->unwinder->drained(s) : 0;
@@ -300,6 +366,23 @@ static int until_serving(const struct session *s)
 	if (!s->unwinder->serve)
 		return INT_MAX;
 	return s->serve_ns <= now ? 0 : (int)((s->serve_ns - now + 999999) / 1000000);
+}
+
+static int until_switches(const struct session *s)
+{
+	uint64_t now = session_now_ns();
+
+	if (!s->switches)
+		return INT_MAX;
+	return s->switches_ns <= now ? 0 : (int)((s->switches_ns - now + 999999) / 1000000);
+}
+
+static void serve_switches(struct session *s)
+{
+	unsigned int ms;
+
+	switches_serve(s->switches, &ms);
+	s->switches_ns = session_now_ns() + ms * UINT64_C(1000000);
 }
 
 static int serve(struct session *s)
@@ -366,12 +449,15 @@ int session_poll(struct session *s, int timeout_ms)
 
 		left = now >= end_ns ? 0 : (int)((end_ns - now + 999999) / 1000000);
 		left = least(left, least(until_drain(s), until_serving(s)));
+		left = least(left, until_switches(s));
 		done = left > 0 && wait_for_something(s, left);
 		if (until_serving(s) == 0) {
 			r = serve(s);
 			if (r)
 				return r;
 		}
+		if (until_switches(s) == 0)
+			serve_switches(s);
 		if (until_drain(s) == 0) {
 			follow_cpus(s);
 			r = session_drain(s);
@@ -386,16 +472,17 @@ int session_poll(struct session *s, int timeout_ms)
 
 int session_stop(struct session *s, struct cresset_profile **ret, struct cresset_error *err)
 {
-	int r;
+	int r, stopped;
 
 	if (!s->attached)
 		return cresset_error_set(err, -EINVAL, "the recording has not been started");
-	s->source->detach(s);
+	ticks_detach(s);
+	stopped = s->switches ? switches_stop(s->switches) : 0;
 	s->attached = false;
 	/* What cannot be drained is in the accounting, as lost; the rest is worth having. */
 	session_drain(s);
 	session_drain(s);
-	r = session_finish(s);
+	r = stopped ? stopped : session_finish(s);
 	if (r)
 		return cresset_error_set(err, r, "cannot finish the profile: %s", strerror(-r));
 	*ret = s->profile;
@@ -428,7 +515,9 @@ static void get_kernel_stats(const struct session *s, struct cresset_recorder_st
 
 	bpf_object__for_each_map(map, s->bpf->obj) ret->kernel_memory_bytes += map_bytes(map);
 	memset(&info, 0, sizeof(info));
-	if (bpf_obj_get_info_by_fd(bpf_program__fd(s->bpf->progs.cresset_cpu), &info, &size))
+	if (bpf_obj_get_info_by_fd(bpf_program__fd(s->source->ticks ? s->bpf->progs.cresset_cpu
+							     : s->bpf->progs.cresset_switch),
+				   &info, &size))
 		return;
 	ret->bpf_run_ns = info.run_time_ns;
 	ret->bpf_run_count = info.run_cnt;

@@ -20,6 +20,7 @@
 #include "drain.h"
 #include "perf_event.h"
 #include "rows.h"
+#include "switches.h"
 #include "targets.h"
 
 /* Generated; has no headers of its own. */
@@ -29,6 +30,7 @@
 struct session_limits {
 	uint32_t max_samples; /* rows of the samples map, per generation */
 	uint32_t max_stacks;  /* rows of the stack-trace map, per generation */
+	uint32_t max_deep;    /* … of that for deep stacks */
 	unsigned int drain_ms;
 };
 
@@ -44,8 +46,9 @@ struct session {
 	struct targets targets;
 	struct drain drain;
 	struct rows rows;
+	struct switches *switches; /* of sources that follow context switches; else NULL */
 
-	/* Of the source. */
+	/* Of sources with ticks. */
 	struct perf_event_kind event;
 	const char *event_name;
 	int64_t period;	      /* what one count stands for, in the source's unit */
@@ -62,6 +65,7 @@ struct session {
 	uint64_t drained_ns;
 	uint64_t serve_ns;  /* when the unwinder wants to be served */
 	uint64_t served_ns; /* when it was */
+	uint64_t switches_ns;  /* when the follower of switches wants to be served */
 	bool attached;
 };
 

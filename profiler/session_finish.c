@@ -21,8 +21,8 @@ int session_describe(struct session *s)
 						   source->value_types[i].unit);
 	if (!r)
 		r = cresset_profile_set_period(s->profile, source->period_type.type,
-					       source->period_type.unit, s->period);
-	cresset_profile_set_default_type(s->profile, 0);
+					       source->period_type.unit, s->period ? s->period : 1);
+	cresset_profile_set_default_type(s->profile, source->default_type);
 	return r;
 }
 
@@ -46,6 +46,9 @@ static int set_accounting(struct session *s)
 	if (!r)
 		r = cresset_profile_set_stat(s->profile, "samples.filtered",
 					     a.stats[CRESSET_STAT_filtered]);
+	if (!r && s->source->switches)
+		r = cresset_profile_set_stat(s->profile, "samples.unsampled",
+					     a.stats[CRESSET_STAT_unsampled]);
 	for (int i = 0; !r && i < CRESSET_N_STATS; i++)
 		if (accounting_cause(i))
 			r = set_loss(s, accounting_cause(i), a.stats[i]);
@@ -72,9 +75,13 @@ static int64_t now_ns(clockid_t clock)
 int session_finish(struct session *s)
 {
 	struct utsname host;
-	char comment[512];
+	char comment[512], event[128];
 	int r = set_accounting(s);
 
+	if (!r && s->source->finish)
+		r = s->source->finish(s);
+	if (!r && s->switches)
+		r = switches_finish(s);
 	if (r)
 		return r;
 	cresset_profile_set_time(s->profile, s->start_time_ns,
@@ -84,7 +91,12 @@ int session_finish(struct session *s)
 	r = s->unwinder->finish ? s->unwinder->finish(s) : 0;
 	if (r)
 		return r;
-	snprintf(comment, sizeof(comment), "cresset %s on %s %s %s: %s at %u Hz", cresset_version(),
-		 host.sysname, host.release, host.machine, s->event_name, s->rate_hz);
+	if (s->source->ticks)
+		snprintf(event, sizeof(event), "%s, %s at %u Hz", s->source->name, s->event_name,
+			 s->rate_hz);
+	else
+		snprintf(event, sizeof(event), "%s", s->source->name);
+	snprintf(comment, sizeof(comment), "cresset %s on %s %s %s: %s", cresset_version(),
+		 host.sysname, host.release, host.machine, event);
 	return cresset_profile_add_comment(s->profile, comment);
 }

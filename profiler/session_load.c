@@ -18,6 +18,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "kerneltext.h"
 #include "session.h"
 
 enum {
@@ -28,6 +29,8 @@ enum {
 	MAX_ROWS = 1 << 16,
 	MAX_FOLLOWED = 1 << 14, /* processes that live at once */
 	LOG_BYTES = 1 << 20,
+	SWITCH_STACKS_HZ = 8192, /* waits that are not like others, on each CPU */
+	SCHED_EVENTS_BYTES = 1 << 20,
 };
 
 static uint64_t clamp(uint64_t value, uint64_t low, uint64_t high)
@@ -39,8 +42,11 @@ static void choose_limits(struct session *s)
 {
 	struct session_limits *l = &s->limits;
 	uint64_t rate = (uint64_t)s->rate_hz * cpus_count(s->online, s->n_cpus);
+	bool stacks_chosen = !l->max_stacks;
 	uint64_t rows;
 
+	if (s->source->switches)
+		rate += (uint64_t)SWITCH_STACKS_HZ * cpus_count(s->online, s->n_cpus);
 	if (!rate)
 		rate = 1;
 	if (!l->drain_ms)
@@ -51,6 +57,12 @@ static void choose_limits(struct session *s)
 		l->max_samples = (uint32_t)rows;
 	if (!l->max_stacks)
 		l->max_stacks = (uint32_t)rows;
+	/* Threads hardly ever wait that deep. */
+	if (!l->max_deep)
+		l->max_deep = (l->max_stacks + 1) / (s->source->switches ? 4 : 2);
+	/* Wakers have stacks of their own, and are rows of that map too. */
+	if (s->options.waker_depth && stacks_chosen)
+		l->max_stacks *= 2;
 }
 
 static int set_sizes(struct session *s)
@@ -58,7 +70,8 @@ static int set_sizes(struct session *s)
 	uint32_t n_slots = (uint32_t)(s->n_cpus * CRESSET_N_CONTEXTS);
 	uint32_t n_pids = s->options.n_pids ? (uint32_t)s->options.n_pids : 1;
 	uint32_t n_tids = s->options.n_tids ? (uint32_t)s->options.n_tids : 1;
-	uint32_t max_deep = (s->limits.max_stacks + 1) / 2;
+	uint32_t page = (uint32_t)sysconf(_SC_PAGESIZE);
+	uint32_t max_deep = s->limits.max_deep;
 	int r = 0;
 
 	if (s->options.n_pids && !s->options.no_inherit)
@@ -71,6 +84,8 @@ static int set_sizes(struct session *s)
 	r |= bpf_map__set_max_entries(s->bpf->maps.stacks_1, s->limits.max_stacks);
 	r |= bpf_map__set_max_entries(s->bpf->maps.deep_stacks_0, max_deep);
 	r |= bpf_map__set_max_entries(s->bpf->maps.deep_stacks_1, max_deep);
+	r |= bpf_map__set_max_entries(s->bpf->maps.sched_events,
+				      s->source->switches ? SCHED_EVENTS_BYTES : page);
 	r |= bpf_map__set_max_entries(s->bpf->maps.target_pids, n_pids);
 	r |= bpf_map__set_max_entries(s->bpf->maps.target_tids, n_tids);
 	/* An unwinder that has tables says how large. */
@@ -78,6 +93,29 @@ static int set_sizes(struct session *s)
 	r |= bpf_map__set_max_entries(s->bpf->maps.unwind_procs, 1);
 	r |= bpf_map__set_max_entries(s->bpf->maps.unwind_misses, 1);
 	return r ? -EINVAL : 0;
+}
+
+/* An interrupt must be told from the task in which it happens. */
+static int set_wakers(struct session *s, struct cresset_error *err)
+{
+	struct cresset_config *config = &s->bpf->rodata->cresset_config;
+	struct kerneltext text;
+	int r;
+
+	if (!s->options.waker_depth)
+		return 0;
+	r = kerneltext_read(&text);
+	if (r)
+		return cresset_error_set(err, r,
+					 "cannot tell wakers from interrupts: /proc/kallsyms: %s%s",
+					 strerror(-r),
+					 r == -EACCES ? " (needs CAP_SYSLOG, or "
+							"kernel.kptr_restrict=0)"
+						      : "");
+	config->waker_depth = (uint8_t)s->options.waker_depth;
+	config->waker_call = text.waker_call;
+	memcpy(config->interrupts, text.interrupts, sizeof(config->interrupts));
+	return 0;
 }
 
 static void set_config(struct session *s)
@@ -95,8 +133,20 @@ static void set_config(struct session *s)
 	config->by_cgroup = s->options.cgroup != NULL;
 	config->user_only = s->options.user_only;
 	config->kernel_only = s->options.kernel_only;
+	config->blocked = s->source->blocked && s->options.states != CRESSET_RECORD_RUNNABLE;
+	config->runnable = s->source->runnable && s->options.states != CRESSET_RECORD_BLOCKED;
+	config->min_wait_ns = s->options.min_wait_ns;
+	config->max_wait_ns = s->options.max_wait_ns;
+	config->cgroup_id = s->targets.cgroup_id;
 	bpf_program__set_autoload(s->bpf->progs.cresset_unwind_fork, false);
 	bpf_program__set_autoload(s->bpf->progs.cresset_unwind_free, false);
+	bpf_program__set_autoload(s->bpf->progs.cresset_cpu, s->source->ticks);
+	bpf_program__set_autoload(s->bpf->progs.cresset_switch, s->source->switches);
+	bpf_program__set_autoload(s->bpf->progs.cresset_waking, s->source->switches);
+	bpf_program__set_autoload(s->bpf->progs.cresset_wakeup_new, s->source->switches);
+	bpf_program__set_autoload(s->bpf->progs.cresset_scan, s->source->switches);
+	bpf_map__set_autocreate(s->bpf->maps.threads, s->source->switches);
+	bpf_map__set_autocreate(s->bpf->maps.sched_events, s->source->switches);
 	bpf_program__set_autoload(s->bpf->progs.cresset_fork, inherit);
 	bpf_program__set_autoload(s->bpf->progs.cresset_free, inherit);
 }
@@ -213,6 +263,9 @@ static int open_and_load(struct session *s, char *log, struct cresset_error *err
 	r = set_sizes(s);
 	if (r)
 		return describe_failure(r, log, err);
+	r = set_wakers(s, err);
+	if (r)
+		return r;
 	r = s->unwinder->configure ? s->unwinder->configure(s, err) : 0;
 	if (r)
 		return r;

@@ -30,6 +30,7 @@ static void read_stat(struct summary *s, const char *name, uint64_t value)
 		{"samples.taken", &s->taken, &s->has_samples},
 		{"samples.written", &s->written, &s->has_samples},
 		{"samples.filtered", &s->filtered, &s->has_samples},
+		{"samples.unsampled", &s->unsampled, &s->has_samples},
 		{"stacks.user", &s->user, &s->has_stacks},
 		{"stacks.user_complete", &s->complete, &s->has_stacks},
 		{"stacks.user_clean", &s->clean, &s->has_stacks},
@@ -58,16 +59,28 @@ static void read_stat(struct summary *s, const char *name, uint64_t value)
 	}
 }
 
+/* As cresset_profile_settle() weighs. */
+static bool counts_events(const struct cresset_profile *p)
+{
+	struct cresset_value_type first;
+
+	if (!cresset_profile_n_value_types(p))
+		return true;
+	first = cresset_profile_value_type(p, 0);
+	return !strcmp(cresset_profile_string(p, first.unit), "count");
+}
+
 void summary_read(struct summary *s, const struct cresset_profile *p)
 {
-	*s = (struct summary){0};
+	*s = (struct summary){.by_count = counts_events(p)};
 	for (size_t i = 0; i < cresset_profile_n_stats(p); i++)
 		read_stat(s, stat_name(p, i), cresset_profile_stat(p, i).value);
 }
 
 int64_t summary_unaccounted(const struct summary *s)
 {
-	return (int64_t)(s->taken - s->written - s->filtered - s->lost);
+	return (int64_t)(s->taken - s->written - s->filtered - s->unsampled -
+			 s->lost);
 }
 
 const char *summary_share(uint64_t part, uint64_t whole, char *buf, size_t size)
@@ -102,9 +115,12 @@ static void print_samples(FILE *f, const struct cresset_profile *p, const struct
 	const char *separator = " (";
 	int64_t rest = summary_unaccounted(s);
 
-	fprintf(f, "samples  %llu taken = %llu written + %llu filtered + %llu lost",
+	fprintf(f, "samples  %llu taken = %llu written + %llu filtered + ",
 		(unsigned long long)s->taken, (unsigned long long)s->written,
-		(unsigned long long)s->filtered, (unsigned long long)s->lost);
+		(unsigned long long)s->filtered);
+	if (s->unsampled)
+		fprintf(f, "%llu left out + ", (unsigned long long)s->unsampled);
+	fprintf(f, "%llu lost", (unsigned long long)s->lost);
 	for (size_t i = 0; i < cresset_profile_n_stats(p); i++) {
 		const char *name = stat_name(p, i);
 		uint64_t value = cresset_profile_stat(p, i).value;
@@ -123,9 +139,11 @@ static void print_stacks(FILE *f, const struct summary *s)
 {
 	char share[32];
 
-	fprintf(f, "stacks   %s of %llu user stacks are complete",
-		summary_share(s->complete, s->user, share, sizeof(share)),
-		(unsigned long long)s->user);
+	fprintf(f, "stacks   %s of ", summary_share(s->complete, s->user, share, sizeof(share)));
+	if (s->by_count)
+		fprintf(f, "%llu user stacks are complete", (unsigned long long)s->user);
+	else
+		fprintf(f, "the time in user stacks is in complete ones");
 	if (s->has_unwind)
 		fprintf(f, ", %s without a guess",
 			summary_share(s->clean, s->user, share, sizeof(share)));
@@ -164,20 +182,29 @@ static void print_unwind(FILE *f, const struct cresset_profile *p, const struct 
 	fputc('\n', f);
 }
 
+static void print_names(FILE *f, const struct summary *s)
+{
+	char share[32];
+
+	fprintf(f, "frames   %s of ", summary_share(s->named, s->frames, share, sizeof(share)));
+	if (s->by_count)
+		fprintf(f, "%llu have a name\n", (unsigned long long)s->frames);
+	else
+		fprintf(f, "them, weighted by time, have a name\n");
+}
+
 void summary_print(FILE *f, const struct cresset_profile *p)
 {
 	struct summary s;
-	char share[32];
 
 	summary_read(&s, p);
 	if (s.has_samples)
 		print_samples(f, p, &s);
+	summary_print_time(f, p);
 	if (s.has_stacks)
 		print_stacks(f, &s);
 	if (s.has_unwind)
 		print_unwind(f, p, &s);
 	if (s.has_frames)
-		fprintf(f, "frames   %s of %llu have a name\n",
-			summary_share(s.named, s.frames, share, sizeof(share)),
-			(unsigned long long)s.frames);
+		print_names(f, &s);
 }

@@ -14,7 +14,8 @@
 
 struct summary {
 	bool has_samples, has_stacks, has_frames, has_unwind;
-	uint64_t taken, written, filtered, lost;
+	bool by_count; /* stacks and frames are weighted by events, not by time */
+	uint64_t taken, written, filtered, unsampled, lost;
 	uint64_t user, complete, clean;
 	uint64_t frames, named;
 	uint64_t by_table, by_jit, by_fallback; /* frames */
@@ -22,10 +23,13 @@ struct summary {
 };
 
 void summary_read(struct summary *s, const struct cresset_profile *p);
-/* taken - written - filtered - lost: 0, or the accounting is wrong. */
+/* taken - written - filtered - unsampled - lost: 0, or the accounting is wrong. */
 int64_t summary_unaccounted(const struct summary *s);
 /* Prints what the profile knows of it; nothing if it knows nothing. */
 void summary_print(FILE *f, const struct cresset_profile *p);
+
+/* Of recordings that followed context switches (summary_time.c): where the time went. */
+void summary_print_time(FILE *f, const struct cresset_profile *p);
 
 /* "99.8 %" of part in whole, rounded down; "-" if whole is 0. Returns buf. */
 const char *summary_share(uint64_t part, uint64_t whole, char *buf, size_t size);

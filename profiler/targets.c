@@ -107,6 +107,7 @@ static int open_tids(struct targets *t, const uint32_t *tids, size_t n, struct c
 static int open_cgroup(struct targets *t, const char *path, struct cresset_error *err)
 {
 	struct statfs fs;
+	struct stat st;
 	int r;
 
 	t->cgroup = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -117,6 +118,8 @@ static int open_cgroup(struct targets *t, const char *path, struct cresset_error
 							"/sys/fs/cgroup)"
 						      : "");
 	}
+	if (fstat(t->cgroup, &st) == 0)
+		t->cgroup_id = st.st_ino;
 	if (fstatfs(t->cgroup, &fs))
 		return cresset_error_set(err, -errno, "cannot read cgroup %s: %s", path,
 					 strerror(errno));

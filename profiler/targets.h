@@ -21,6 +21,7 @@ struct targets {
 	size_t n_pids;
 	int *tids; /* /proc/TID; -1 once it has exited */
 	size_t n_tids;
+	uint64_t cgroup_id; /* 0: none */
 	int cgroup; /* -1: none */
 };
 

@@ -25,6 +25,13 @@ struct cresset_format_options {
 	unsigned int top;     /* top: number of rows; 0: all */
 	bool color;	      /* top: for a terminal that shows colours */
 	unsigned int columns; /* top: width of the terminal; 0: not one */
+	bool hide_idle;	      /* folded, SVG, top: without samples that have the label "idle" */
+	/*
+	 * Formats with CRESSET_FORMAT_DIFF show what changed since this profile, in the value of
+	 * the same type. NULL: there is none.
+	 */
+	const struct cresset_profile *base;
+	bool normalize; /* scale base to the same total */
 };
 #define CRESSET_FORMAT_OPTIONS_INIT                                                                \
 	{                                                                                          \
@@ -35,6 +42,7 @@ struct cresset_format_options {
 enum {
 	CRESSET_FORMAT_BINARY = 1u << 0, /* not for a terminal */
 	CRESSET_FORMAT_RAW = 1u << 1,	 /* keeps addresses: can be written before symbolising */
+	CRESSET_FORMAT_DIFF = 1u << 2,	 /* can show two profiles, see options.base */
 };
 
 struct cresset_format {

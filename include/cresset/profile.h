@@ -108,6 +108,23 @@ struct cresset_label {
 	uint32_t pad;
 };
 
+/*
+ * Label keys of what the recorder writes. Every sample has the first four. Samples of waiting (the
+ * events off-cpu, wall and runqueue) also say in which state the thread was, and how it waited.
+ */
+#define CRESSET_LABEL_COMM   "comm"   /* of the process */
+#define CRESSET_LABEL_THREAD "thread" /* the thread's own name */
+#define CRESSET_LABEL_PID    "pid"    /* num */
+#define CRESSET_LABEL_TID    "tid"    /* num */
+#define CRESSET_LABEL_STATE  "state"  /* "blocked", "runnable"; none: on a CPU */
+/* blocked: "interruptible", "uninterruptible", "io", "stopped", "idle" (a kernel thread's);
+ * runnable: "preempted", "woken", "new". */
+#define CRESSET_LABEL_WAIT   "wait"
+#define CRESSET_LABEL_IDLE   "idle" /* name of the rule by which this wait is benign */
+
+#define CRESSET_STATE_BLOCKED  "blocked"
+#define CRESSET_STATE_RUNNABLE "runnable"
+
 struct cresset_sample {
 	uint32_t stack;
 	uint32_t labels; /* label set; 0: none */
@@ -162,6 +179,15 @@ CRESSET_API int cresset_profile_add_labels(struct cresset_profile *p,
  */
 CRESSET_API int cresset_profile_add_sample(struct cresset_profile *p, uint32_t stack,
 					   uint32_t labels, const int64_t *values);
+/* Replaces the values of sample i (0 … n_samples - 1). -EINVAL: there is none. */
+CRESSET_API int cresset_profile_set_values(struct cresset_profile *p, size_t i,
+					   const int64_t *values);
+/*
+ * Replaces the label sets of all samples: sample i gets labels[i]. Samples that are then equal
+ * become one, with the sum of their values, in the place of the first. -EINVAL for a set that does
+ * not exist; nothing is changed on failure.
+ */
+CRESSET_API int cresset_profile_relabel(struct cresset_profile *p, const uint32_t *labels);
 /* Adds everything of src to p. The value types must be equal (taken over if p has none). */
 CRESSET_API int cresset_profile_merge(struct cresset_profile *p, const struct cresset_profile *src);
 
@@ -193,7 +219,8 @@ CRESSET_API int cresset_profile_set_mapping_flags(struct cresset_profile *p, uin
  * its root, in an ERROR location ("[error: reason]"). Where one of the three frames next to it is a
  * function that stacks begin with (main, _start, start_thread, clone, …) the stack is whole after
  * all and the ERROR location is cut off. Then sets the stats stacks.user, stacks.user_complete,
- * stacks.user_clean, frames.total and frames.named (by the samples' first value).
+ * stacks.user_clean, frames.total and frames.named (by the samples' first value if it is a count,
+ * else by the default one).
  */
 CRESSET_API int cresset_profile_settle(struct cresset_profile *p);
 

@@ -30,6 +30,13 @@ enum cresset_unwind {
 	CRESSET_UNWIND_DWARF, /* by unwind tables, and no guesses: generated code ends the stack */
 };
 
+/* Which part of waits is wanted. */
+enum cresset_record_states {
+	CRESSET_RECORD_WAITS,	 /* all of them */
+	CRESSET_RECORD_BLOCKED,	 /* time blocked only */
+	CRESSET_RECORD_RUNNABLE, /* time runnable only */
+};
+
 struct cresset_recorder_options {
 	size_t size;
 	const char *event; /* a source's name; NULL: "cpu" */
@@ -45,6 +52,20 @@ struct cresset_recorder_options {
 	unsigned int freq_hz; /* 0: 99; clamped to the kernel's limit */
 	enum cresset_unwind unwind;
 	uint64_t max_memory; /* bytes of unwind tables; 0: 128 MiB */
+	/* Of the events off-cpu, wall and runqueue. */
+	enum cresset_record_states states;
+	uint64_t min_wait_ns; /* shorter waits are left out … */
+	uint64_t max_wait_ns; /* … and longer ones; 0: no limit */
+	/*
+	 * CPUs that following switches may cost for each CPU there is, e.g. 0.01; more, and only some
+	 * waits are recorded, with weights. 0: 0.01; negative: always all of them.
+	 */
+	double overhead_budget;
+	/*
+	 * Of the events off-cpu and wall: time blocked has who woke the thread, and who woke the waker
+	 * before that, up to so many (8 at most). 0: nobody is asked for.
+	 */
+	unsigned int waker_depth;
 };
 #define CRESSET_RECORDER_OPTIONS_INIT                                                              \
 	{                                                                                          \

@@ -38,11 +38,23 @@ static struct cresset_frame frame_of_line(const struct cresset_profile *p, uint3
 	};
 }
 
+bool cresset_profile_is_separator(const struct cresset_profile *p, uint32_t location)
+{
+	const struct cresset_location *loc = cresset_profile_location(p, location);
+	const struct cresset_function *f;
+
+	if (loc->n_lines != 1 || loc->mapping)
+		return false;
+	f = cresset_profile_function(p, cresset_profile_lines(p, location)->function);
+	return !strcmp(cresset_profile_string(p, f->name ? f->name : f->system_name), "--");
+}
+
 size_t cresset_profile_frames(const struct cresset_profile *p, uint32_t stack,
 			      struct cresset_frame *frames, size_t max)
 {
 	size_t n_locations, n = 0;
 	const uint32_t *ids = cresset_profile_stack(p, stack, &n_locations);
+	bool waker = false;
 
 	for (size_t i = n_locations; i-- > 0;) {
 		const struct cresset_location *loc = cresset_profile_location(p, ids[i]);
@@ -53,9 +65,12 @@ size_t cresset_profile_frames(const struct cresset_profile *p, uint32_t stack,
 								   .kind = frame_kind(loc, 0)};
 			n++;
 		}
-		for (size_t j = loc->n_lines; j-- > 0; n++)
+		/* Wakers are upside down. */
+		for (size_t j = 0; j < loc->n_lines; j++, n++)
 			if (n < max)
-				frames[n] = frame_of_line(p, ids[i], loc, j);
+				frames[n] = frame_of_line(p, ids[i], loc,
+							  waker ? j : loc->n_lines - 1 - j);
+		waker = waker || cresset_profile_is_separator(p, ids[i]);
 	}
 	return n;
 }

@@ -252,22 +252,26 @@ int cresset_profile_add_labels(struct cresset_profile *p, const struct cresset_l
 	return stacktab_add(&p->labels, (const uint32_t *)labels, n * LABEL_WORDS, ret_id);
 }
 
-int cresset_profile_add_sample(struct cresset_profile *p, uint32_t stack, uint32_t labels,
-			       const int64_t *values)
+int cresset_profile_set_values(struct cresset_profile *p, size_t i, const int64_t *values)
 {
-	const struct cresset_sample sample = {.stack = stack, .labels = labels};
+	if (i >= table_count(&p->samples))
+		return -EINVAL;
+	memcpy(vec_at(&p->values, i * p->n_types), values, p->n_types * sizeof(*values));
+	return 0;
+}
+
+static int profile_add_values(struct cresset_profile *p, const struct cresset_sample *sample,
+			      const int64_t *values)
+{
 	int64_t *sums;
 	uint32_t id;
 	bool is_new;
 	int r;
 
-	if (!p->n_types || stack > stacktab_count(&p->stacks) ||
-	    labels > stacktab_count(&p->labels))
-		return -EINVAL;
 	/* First the values' room, so that a sample never stands without its values. */
 	if (vec_reserve(&p->values, p->n_types) < 0)
 		return -ENOMEM;
-	r = table_add(&p->samples, &sample, &id, &is_new);
+	r = table_add(&p->samples, sample, &id, &is_new);
 	if (r < 0)
 		return r;
 	if (is_new)
@@ -276,6 +280,56 @@ int cresset_profile_add_sample(struct cresset_profile *p, uint32_t stack, uint32
 	for (size_t i = 0; i < p->n_types; i++)
 		sums[i] = profile_add_saturating(sums[i], values[i]);
 	return 0;
+}
+
+int cresset_profile_add_sample(struct cresset_profile *p, uint32_t stack, uint32_t labels,
+			       const int64_t *values)
+{
+	const struct cresset_sample sample = {.stack = stack, .labels = labels};
+
+	if (!p->n_types || stack > stacktab_count(&p->stacks) ||
+	    labels > stacktab_count(&p->labels))
+		return -EINVAL;
+	return profile_add_values(p, &sample, values);
+}
+
+/* Exchanges the samples for those of `fresh`, which has nothing else. */
+static int relabel_into(const struct cresset_profile *p, struct cresset_profile *fresh,
+			const uint32_t *labels)
+{
+	size_t n = table_count(&p->samples);
+	int r = table_init(&fresh->samples, sizeof(struct cresset_sample),
+			   sizeof(struct cresset_sample));
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		const struct cresset_sample sample = {.stack = cresset_profile_sample(p, i)->stack,
+						      .labels = labels[i]};
+
+		if (labels[i] > stacktab_count(&p->labels))
+			return -EINVAL;
+		r = profile_add_values(fresh, &sample, cresset_profile_values(p, i));
+	}
+	return r;
+}
+
+int cresset_profile_relabel(struct cresset_profile *p, const uint32_t *labels)
+{
+	struct cresset_profile fresh = {.n_types = p->n_types};
+	struct table samples = p->samples;
+	struct vec values = p->values;
+	int r;
+
+	vec_init(&fresh.values, sizeof(int64_t));
+	r = relabel_into(p, &fresh, labels);
+	if (r == 0) {
+		p->samples = fresh.samples;
+		p->values = fresh.values;
+		fresh.samples = samples;
+		fresh.values = values;
+	}
+	table_release(&fresh.samples);
+	vec_release(&fresh.values);
+	return r;
 }
 
 void cresset_profile_set_default_type(struct cresset_profile *p, size_t index)

@@ -48,6 +48,8 @@ struct cresset_profile {
 	int64_t duration_ns;
 };
 
+/* Is it the frame "--", behind which (towards the leaf) the waker's frames begin, upside down? */
+bool cresset_profile_is_separator(const struct cresset_profile *p, uint32_t location);
 /* a + b, or the nearest value there is. */
 int64_t profile_add_saturating(int64_t a, int64_t b);
 

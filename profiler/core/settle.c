@@ -7,6 +7,9 @@
  * main. Such a stack carries an "[error: …]" location at its root. If a function that only ever
  * stands at the bottom of a stack is among the frames next to it, nothing is missing and the error
  * frame goes. What is never done is to believe a stack without such a name.
+ *
+ * Wakers stand before the thread's own frames, upside down: the name, the root and so on to "--".
+ * Their error frames are judged alike; whether the sample's stack is whole does not depend on them.
  */
 #include "core/profile.h"
 
@@ -51,12 +54,14 @@ static const char *location_system_name(const struct cresset_profile *p, uint32_
 	return cresset_profile_string(p, f->system_name ? f->system_name : f->name);
 }
 
-static bool has_bottom(const struct cresset_profile *p, const uint32_t *ids, size_t n)
+/* Is a bottom among the n frames from `ids` on, by `step`? */
+static bool has_bottom(const struct cresset_profile *p, const uint32_t *ids, int step, size_t n)
 {
-	for (size_t i = 0; i < BOTTOM_DEPTH && i < n; i++) {
-		uint32_t id = ids[n - 1 - i];
+	for (size_t i = 0; i < BOTTOM_DEPTH && i < n; i++, ids += step) {
+		uint32_t id = *ids;
 
-		if (cresset_profile_location(p, id)->flags & CRESSET_LOCATION_KERNEL)
+		if (cresset_profile_location(p, id)->flags & CRESSET_LOCATION_KERNEL ||
+		    cresset_profile_is_separator(p, id))
 			return false;
 		if (is_bottom_name(location_system_name(p, id)))
 			return true;
@@ -64,19 +69,35 @@ static bool has_bottom(const struct cresset_profile *p, const uint32_t *ids, siz
 	return false;
 }
 
+/* Where the thread's own frames begin: behind its wakers. */
+static size_t own_frames(const struct cresset_profile *p, const uint32_t *ids, size_t n)
+{
+	size_t i = n;
+
+	while (i && !cresset_profile_is_separator(p, ids[i - 1]))
+		i--;
+	return i;
+}
+
+static bool is_error(const struct cresset_profile *p, uint32_t location)
+{
+	return cresset_profile_location(p, location)->flags & CRESSET_LOCATION_ERROR;
+}
+
 /* Drops the error frame of every stack that is whole after all. */
 static void settle_stacks(struct cresset_profile *p)
 {
 	for (uint32_t id = 1; id <= stacktab_count(&p->stacks); id++) {
-		size_t n;
+		size_t n, own;
 		const uint32_t *ids = stacktab_get(&p->stacks, id, &n);
-		const struct cresset_location *root;
 
-		if (n < 2)
-			continue;
-		root = cresset_profile_location(p, ids[n - 1]);
-		if (root->flags & CRESSET_LOCATION_ERROR && has_bottom(p, ids, n - 1))
-			stacktab_cut_last(&p->stacks, id);
+		own = own_frames(p, ids, n);
+		if (n - own >= 2 && is_error(p, ids[n - 1]) &&
+		    has_bottom(p, &ids[n - 2], -1, n - 1 - own))
+			stacktab_cut(&p->stacks, id, n - 1);
+		for (size_t i = own; i-- > 0;)
+			if (is_error(p, ids[i]) && has_bottom(p, &ids[i + 1], 1, own - 1 - i))
+				stacktab_cut(&p->stacks, id, i);
 	}
 }
 
@@ -91,7 +112,7 @@ static void count_stack(const struct cresset_profile *p, uint32_t stack, uint64_
 	const uint32_t *ids = stacktab_get(&p->stacks, stack, &n);
 	bool user = false, error = false, fallback = false;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = own_frames(p, ids, n); i < n; i++) {
 		const struct cresset_location *loc = cresset_profile_location(p, ids[i]);
 
 		if (loc->flags & CRESSET_LOCATION_ERROR) {
@@ -108,14 +129,23 @@ static void count_stack(const struct cresset_profile *p, uint32_t stack, uint64_
 	c->clean += user && !error && !fallback ? weight : 0;
 }
 
+/* What a sample weighs: events if they are counted, else the default value. */
+static size_t weight_index(const struct cresset_profile *p)
+{
+	if (p->n_types && !strcmp(cresset_profile_string(p, p->types[0].unit), "count"))
+		return 0;
+	return p->default_type;
+}
+
 int cresset_profile_settle(struct cresset_profile *p)
 {
+	size_t index = weight_index(p);
 	struct settle_counts c = {0};
 	int r;
 
 	settle_stacks(p);
 	for (size_t i = 0; i < table_count(&p->samples); i++) {
-		int64_t value = cresset_profile_values(p, i)[0];
+		int64_t value = cresset_profile_values(p, i)[index];
 
 		if (value > 0)
 			count_stack(p, cresset_profile_sample(p, i)->stack, (uint64_t)value, &c);

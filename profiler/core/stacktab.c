@@ -75,12 +75,16 @@ const uint32_t *stacktab_get(const struct stacktab *t, uint32_t id, size_t *ret_
 	return e->n ? vec_at(&t->words, e->first) : NULL;
 }
 
-void stacktab_cut_last(struct stacktab *t, uint32_t id)
+void stacktab_cut(struct stacktab *t, uint32_t id, size_t at)
 {
 	struct stacktab_entry *e = vec_at(&t->entries, id < t->entries.n ? id : 0);
+	uint32_t *words;
 
-	if (e->n)
-		e->n--;
+	if (at >= e->n)
+		return;
+	words = (uint32_t *)t->words.data + e->first;
+	e->n--;
+	memmove(&words[at], &words[at + 1], (e->n - at) * sizeof(*words));
 }
 
 uint32_t stacktab_count(const struct stacktab *t)

@@ -24,8 +24,8 @@ void stacktab_release(struct stacktab *t);
 int stacktab_add(struct stacktab *t, const uint32_t *words, size_t n, uint32_t *ret_id);
 /* The words of a sequence; none for an id that does not exist. */
 const uint32_t *stacktab_get(const struct stacktab *t, uint32_t id, size_t *ret_n);
-/* Drops the last word of a sequence. It keeps its id, and is not found by its new content. */
-void stacktab_cut_last(struct stacktab *t, uint32_t id);
+/* Drops word `at` of a sequence. It keeps its id, and is not found by its new content. */
+void stacktab_cut(struct stacktab *t, uint32_t id, size_t at);
 /* Ids run from 1 to this. */
 uint32_t stacktab_count(const struct stacktab *t);
 

@@ -4,7 +4,10 @@
  *
  * FDEs stand in the order in which the linker met them, so they are sorted first (cold parts of
  * functions make almost every C++ file unsorted): by counting, as a hostile order must not cost
- * more than any other. Then each function's rows go straight to the end of the table.
+ * more than any other. Then each function's rows go straight to the end of the table. Large files
+ * are cut in parts, one for each CPU; the parts' rows and rules follow each other as if there had
+ * been one, so the table is the same. A profile waits for it: stacks through a compiler's cc1 are
+ * broken for as long as its 480,000 rows take.
  *
  * Where FDEs overlap, the one that begins last holds from its begin on, which is what a binary
  * search of .eh_frame_hdr finds too; of those with the same begin it is the first in the file.
@@ -13,10 +16,13 @@
 #include "unwind/cfi_table.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "core/vec.h"
 #include "unwind/cfi_image.h"
@@ -27,6 +33,8 @@
 enum {
 	MAX_GAP = 15,	    /* bytes of alignment between functions */
 	MAX_ROWS = 8 << 20, /* ten times those of LLVM */
+	MAX_PARTS = 4,
+	MIN_PART = 4096, /* functions; fewer are not worth a thread */
 	RADIX_BITS = 11,
 	RADIX = 1 << RADIX_BITS,
 };
@@ -231,13 +239,15 @@ static int add_function(struct compiler *c, const struct cfi_cie *cie, const str
 	return r;
 }
 
-static int add_functions(struct compiler *c, const struct cfi_records *records)
+/* Functions [from, to). */
+static int add_functions(struct compiler *c, const struct cfi_records *records, size_t from,
+			 size_t to)
 {
 	const struct cfi_fde *fdes = records->fdes.data;
 	size_t n = records->fdes.n;
 	uint64_t lo = fdes[0].pc;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = from; i < to; i++) {
 		struct cfi_fde fde = fdes[i];
 		int r;
 
@@ -259,6 +269,138 @@ static int add_functions(struct compiler *c, const struct cfi_records *records)
 	return 0;
 }
 
+/* ---- In parts. */
+
+struct part {
+	const struct cfi_records *records;
+	size_t from, to;
+	struct compiler c;
+	struct cfi_table table;
+	pthread_t thread;
+	bool on_thread;
+	int result;
+};
+
+static uint64_t thread_cpu_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static void *compile_part(void *arg)
+{
+	struct part *part = arg;
+
+	part->result = cfi_rules_new(&part->table.rules);
+	if (!part->result)
+		part->result = add_functions(&part->c, part->records, part->from, part->to);
+	/* Of a thread that does nothing else. */
+	part->table.others_cpu_ns = part->on_thread ? thread_cpu_ns() : 0;
+	return NULL;
+}
+
+static void part_start(struct part *part, const struct compiler *c,
+		       const struct cfi_records *records, size_t from, size_t to)
+{
+	memset(part, 0, sizeof(*part));
+	part->records = records;
+	part->from = from;
+	part->to = to;
+	part->c = (struct compiler){.arch = c->arch, .follow = c->follow, .table = &part->table};
+	vec_init(&part->c.rows, sizeof(struct cfi_row));
+	part->on_thread = true;
+	if (pthread_create(&part->thread, NULL, compile_part, part))
+		part->on_thread = false;
+}
+
+static void part_end(struct part *part)
+{
+	if (part->on_thread)
+		pthread_join(part->thread, NULL);
+	else
+		compile_part(part);
+}
+
+static void part_release(struct part *part)
+{
+	vec_release(&part->c.rows);
+	cfi_rules_free(part->table.rules);
+}
+
+/* The part's rows in the numbering of the table. */
+static int append_rows(struct compiler *c, const struct part *part, const uint32_t *ids)
+{
+	const struct cfi_row *rows = part->c.rows.data;
+	int r = 0;
+
+	if (c->rows.n && rows[0].pc > c->end && rows[0].pc - c->end > MAX_GAP)
+		r = emit(c, c->end, CRESSET_NONE_NO_FDE);
+	for (size_t i = 0; i < part->c.rows.n && !r; i++) {
+		uint32_t id = ids[rows[i].rule];
+
+		if (id == CRESSET_NONE_RULES_FULL && id != rows[i].rule)
+			c->table->none[id]++;
+		r = emit(c, rows[i].pc, id);
+	}
+	return r;
+}
+
+static int append(struct compiler *c, const struct part *part)
+{
+	size_t n = cfi_rules_count(part->table.rules);
+	uint32_t *ids = malloc(n * sizeof(*ids));
+	int r = ids ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < n && !r; i++)
+		r = cfi_rules_add(c->table->rules, cfi_rules_get(part->table.rules, (uint32_t)i),
+				  &ids[i]);
+	c->wanted |= part->c.wanted;
+	c->table->others_cpu_ns += part->table.others_cpu_ns;
+	c->table->n_rows_raw += part->table.n_rows_raw;
+	c->table->n_fdes_dropped += part->table.n_fdes_dropped;
+	for (int i = 0; i < CRESSET_N_NONE; i++)
+		c->table->none[i] += part->table.none[i];
+	if (!r && part->c.rows.n) {
+		r = append_rows(c, part, ids);
+		c->end = part->c.end;
+	}
+	free(ids);
+	return r;
+}
+
+static size_t choose_parts(size_t n)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	size_t parts = n / MIN_PART;
+
+	if (cpus > 0 && parts > (size_t)cpus)
+		parts = (size_t)cpus;
+	return parts > MAX_PARTS ? MAX_PARTS : parts ? parts : 1;
+}
+
+/* The first part is this thread's. */
+static int add_all(struct compiler *c, const struct cfi_records *records, size_t n_parts)
+{
+	struct part parts[MAX_PARTS];
+	size_t n = records->fdes.n;
+	int r;
+
+	for (size_t i = 1; i < n_parts; i++)
+		part_start(&parts[i], c, records, n * i / n_parts, n * (i + 1) / n_parts);
+	r = add_functions(c, records, 0, n / n_parts);
+	for (size_t i = 1; i < n_parts; i++) {
+		part_end(&parts[i]);
+		if (!r)
+			r = parts[i].result;
+		if (!r)
+			r = append(c, &parts[i]);
+		part_release(&parts[i]);
+	}
+	return r;
+}
+
 /*
  * Once more, now with rules that follow the register. Few files need it, and for all others it
  * would only be more rules and rows.
@@ -278,7 +420,7 @@ static int follow_register(struct compiler *c, const struct cfi_records *records
 	memset(t->none, 0, sizeof(t->none));
 	c->rows.n = 0;
 	c->follow = true;
-	return add_functions(c, records);
+	return add_all(c, records, choose_parts(records->fdes.n));
 }
 
 static int compile(const struct cfi_image *image, struct cfi_records *records,
@@ -297,7 +439,7 @@ static int compile(const struct cfi_image *image, struct cfi_records *records,
 	for (size_t i = 0; i < records->cies.n; i++)
 		if (!cies[i].bad)
 			cfi_program_cie(image->arch, &cies[i]);
-	r = add_functions(&c, records);
+	r = add_all(&c, records, choose_parts(records->fdes.n));
 	if (!r && c.wanted)
 		r = follow_register(&c, records);
 	if (!r)

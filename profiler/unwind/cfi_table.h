@@ -46,6 +46,7 @@ struct cfi_table {
 	bool has_debug_frame; /* and it was used */
 	size_t n_fdes;
 	size_t n_fdes_dropped;	     /* damaged, empty, outside of executable segments */
+	uint64_t others_cpu_ns;	     /* CPU time of other threads than the caller */
 	size_t n_rows_raw;	     /* before merging */
 	size_t none[CRESSET_N_NONE]; /* raw rows without a rule; FP_RULE: with one, but for the fp
 				      */

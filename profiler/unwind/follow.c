@@ -9,15 +9,18 @@
 
 #include <errno.h>
 #include <link.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <time.h>
 #include <unistd.h>
 
+/* What the other thread waits for. */
+enum { COLLECTION = 1, NEXT_POOL };
+
 enum {
 	JOBS_AT_ONCE = 4, /* each holds a descriptor */
-	COLLECTION = 0,	  /* the loader's result that is no dso's */
 	SOON_MS = 10,
 	LATE_MS = 80,
 	SLICE_US = 3000, /* of publishing processes that nobody waits for */
@@ -42,7 +45,12 @@ struct follow {
 	struct follow_options options;
 	struct tables tables;
 	struct procpages pages;
-	struct loader *loader;
+	struct files files;
+	struct early *early;
+	struct early *own_early; /* if there was none */
+	struct loader *loader;	 /* of early */
+	struct loader *waiter;	 /* a thread that waits for the kernel */
+	uint32_t n_pools_asked;
 	struct vec ranges;  /* struct cresset_unwind_range, of the process at hand */
 	struct vec changes; /* struct procmap_change */
 	struct vec wanted;  /* uint32_t dso ids, in the order of asking, from n_started on */
@@ -51,7 +59,8 @@ struct follow {
 	size_t n_done;
 	uint64_t now_ns;
 	unsigned int wait_ms;
-	bool any; /* something happened in this serving */
+	bool begun; /* from here on samples are taken */
+	bool any;   /* something happened in this serving */
 	uint64_t activity, looked_ns;
 	uint64_t misses, miss_processes, compile_ns, compiled_rows;
 };
@@ -71,46 +80,17 @@ static void set_time(struct follow *f, uint64_t now_ns)
 	*f->options.epoch = f->tables.epoch;
 }
 
-int follow_new(struct tabmem *mem, struct procmap *pm, const struct follow_options *options,
-	       struct follow **ret)
-{
-	struct follow *f = calloc(1, sizeof(*f));
-	int r;
-
-	if (!f)
-		return -ENOMEM;
-	f->mem = mem;
-	f->pm = pm;
-	f->options = *options;
-	f->wait_ms = SOON_MS;
-	vec_init(&f->ranges, sizeof(struct cresset_unwind_range));
-	vec_init(&f->changes, sizeof(struct procmap_change));
-	vec_init(&f->wanted, sizeof(uint32_t));
-	vec_init(&f->todo, sizeof(struct procmap_change));
-	set_time(f, clock_ns());
-	r = tables_init(&f->tables, mem, options->max_blocks);
-	if (!r)
-		r = procpages_init(&f->pages, mem);
-	if (!r)
-		r = loader_new(&f->loader);
-	if (r) {
-		follow_free(f);
-		return r;
-	}
-	procmap_watch(pm);
-	*ret = f;
-	return 0;
-}
-
 void follow_free(struct follow *f)
 {
 	if (!f)
 		return;
-	loader_free(f->loader);
+	early_free(f->own_early);
+	loader_free(f->waiter);
 	if (f->tables.mem)
 		tables_release(&f->tables);
 	if (f->pages.mem)
 		procpages_release(&f->pages);
+	files_release(&f->files);
 	vec_release(&f->ranges);
 	vec_release(&f->changes);
 	vec_release(&f->wanted);
@@ -151,7 +131,7 @@ static int find_dso(struct follow *f, const struct procmap_view *v, uint32_t *re
 {
 	struct procmap_binary binary;
 	struct tables_key key;
-	bool is_new;
+	bool is_new, is_vdso = true;
 	int r;
 
 	*ret = 0;
@@ -160,6 +140,7 @@ static int find_dso(struct follow *f, const struct procmap_view *v, uint32_t *re
 		if (!procmap_get_binary(f->pm, v->binary, &binary))
 			return 0;
 		make_key(&binary, &key);
+		is_vdso = false;
 	} else if (v->kind == PROCMAP_VIEW_VDSO) {
 		key.size = v->end - v->start;
 	} else {
@@ -168,9 +149,11 @@ static int find_dso(struct follow *f, const struct procmap_view *v, uint32_t *re
 	r = tables_add(&f->tables, &key, v->binary, ret, &is_new);
 	if (r == -E2BIG)
 		return 0;
-	if (!r && is_new)
+	if (r)
+		return r;
+	if (is_new)
 		procmap_pin(f->pm, v->binary);
-	return r;
+	return is_vdso ? files_add_vdso(&f->files, *ret) : files_add(&f->files, &binary, *ret);
 }
 
 /* The size of our own vdso, by its segments; 0: there is none. */
@@ -234,35 +217,118 @@ static int start_jobs(struct follow *f)
 	return 0;
 }
 
+/* Publishes a compiled table, which it takes. */
+static int take_table(struct follow *f, uint32_t dso, struct loader_result *result)
+{
+	int r;
+
+	f->compile_ns += result->cpu_ns;
+	if (!result->table || result->table->machine != MACHINE) {
+		cfi_table_free(result->table);
+		if (result->error == -ENOMEM)
+			tables_later(&f->tables, dso, f->now_ns);
+		else
+			tables_none(&f->tables, dso);
+		return 0;
+	}
+	f->compiled_rows += result->table->n_rows_raw;
+	r = tables_publish(&f->tables, dso, result->table, f->now_ns);
+	cfi_table_free(result->table);
+	/* No room is no failure of ours: it is counted. */
+	return r == -ENOSPC ? 0 : r;
+}
+
 static int take_results(struct follow *f)
 {
 	struct loader_result result;
 	int failed = 0, r;
 
 	while (loader_take(f->loader, &result)) {
+		struct early_file *file = early_find(f->early, result.id);
+		uint32_t dso = file ? file->dso : result.id;
+
 		f->any = true;
-		if (result.id == COLLECTION) {
-			r = procpages_collected(&f->pages, result.error);
-			failed = r ? r : failed;
-			continue;
+		if (file && !file->done) {
+			file->done = true;
+			f->early->n_done++;
 		}
-		f->compile_ns += result.cpu_ns;
-		if (!result.table || result.table->machine != MACHINE) {
+		if (!dso) {
 			cfi_table_free(result.table);
-			if (result.error == -ENOMEM)
-				tables_later(&f->tables, result.id, f->now_ns);
-			else
-				tables_none(&f->tables, result.id);
+			failed = result.error && !file ? result.error : failed;
 			continue;
 		}
-		f->compiled_rows += result.table->n_rows_raw;
-		r = tables_publish(&f->tables, result.id, result.table, f->now_ns);
-		cfi_table_free(result.table);
-		/* No room is no failure of ours: it is counted. */
-		if (r && r != -ENOSPC)
-			failed = r;
+		r = take_table(f, dso, &result);
+		failed = r ? r : failed;
 	}
 	return failed;
+}
+
+/*
+ * What has been begun early becomes files like all others. Two of them may be one file, known by
+ * two names; the second table is then not needed.
+ */
+static int claim_early(struct follow *f)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < f->early->files.n && !r; i++) {
+		struct early_file *file = vec_at(&f->early->files, i);
+		struct procmap_view v = {.kind = PROCMAP_VIEW_ELF, .binary = file->binary};
+
+		if (file->ignored)
+			continue;
+		r = find_dso(f, &v, &file->dso);
+		if (r || !file->dso)
+			continue;
+		if (tables_wants(&f->tables, file->dso, f->now_ns))
+			tables_begin(&f->tables, file->dso);
+		else
+			file->dso = 0;
+	}
+	return r;
+}
+
+int follow_new(struct tabmem *mem, struct procmap *pm, const struct follow_options *options,
+	       struct follow **ret)
+{
+	struct follow *f = calloc(1, sizeof(*f));
+	int r;
+
+	if (!f)
+		return -ENOMEM;
+	f->mem = mem;
+	f->pm = pm;
+	f->options = *options;
+	f->wait_ms = SOON_MS;
+	vec_init(&f->ranges, sizeof(struct cresset_unwind_range));
+	vec_init(&f->changes, sizeof(struct procmap_change));
+	vec_init(&f->wanted, sizeof(uint32_t));
+	vec_init(&f->todo, sizeof(struct procmap_change));
+	files_init(&f->files, mem);
+	set_time(f, clock_ns());
+	r = tables_init(&f->tables, mem, options->max_blocks);
+	if (!r)
+		r = procpages_init(&f->pages, mem);
+	if (!r)
+		r = loader_new(&f->waiter);
+	f->early = options->early;
+	if (!r && !f->early)
+		r = early_new(&f->own_early);
+	if (!f->early)
+		f->early = f->own_early;
+	if (r) {
+		follow_free(f);
+		return r;
+	}
+	f->loader = f->early->loader;
+	procmap_watch(pm);
+	r = claim_early(f);
+	if (r) {
+		follow_free(f);
+		return r;
+	}
+	*ret = f;
+	return 0;
 }
 
 /* ---- Processes. */
@@ -274,18 +340,42 @@ static int wait_for_walkers(void *mem)
 	return m->ops->wait(m);
 }
 
-/* On the loader's thread, as it takes longer than a sample. */
+static int make_next_pool(void *follow)
+{
+	struct follow *f = follow;
+	uint32_t asked = __atomic_load_n(&f->n_pools_asked, __ATOMIC_RELAXED);
+
+	return f->mem->ops->prepare_pool(f->mem, asked - 1);
+}
+
+/* What takes longer than a sample is done on another thread, before it is needed. */
 static int collect_pages(struct follow *f)
 {
-	int r;
+	struct loader_result result;
+	int r = 0;
 
-	if (!procpages_few(&f->pages))
-		return 0;
+	while (loader_take(f->waiter, &result))
+		if (result.id == COLLECTION)
+			r = procpages_collected(&f->pages, result.error);
+	if (r || !procpages_few(&f->pages))
+		return r;
 	r = procpages_collect(&f->pages);
 	if (r)
 		return r;
-	r = loader_submit_call(f->loader, COLLECTION, wait_for_walkers, f->mem);
+	r = loader_submit_call(f->waiter, COLLECTION, wait_for_walkers, f->mem);
 	return r ? procpages_collected(&f->pages, r) : 0;
+}
+
+/* A failure is met again when the pool is needed. */
+static int make_pools(struct follow *f)
+{
+	uint32_t index;
+
+	if (!f->mem->ops->prepare_pool || !pool_low(&f->tables.pool, &index) ||
+	    index < f->n_pools_asked)
+		return 0;
+	__atomic_store_n(&f->n_pools_asked, index + 1, __ATOMIC_RELAXED);
+	return loader_submit_call(f->waiter, NEXT_POOL, make_next_pool, f);
 }
 
 static bool can_join(const struct cresset_unwind_range *a, const struct cresset_unwind_range *b)
@@ -330,7 +420,10 @@ static int take_view(void *arg, const struct procmap_view *v)
 	else if (v->kind == PROCMAP_VIEW_CODE)
 		range.kind = CRESSET_RANGE_ANON;
 	r = add_range(f, &range);
-	if (!r && dso && !f->options.everything)
+	if (!r)
+		r = hotspot_view(f->options.hotspot, v);
+	if (!r && dso && !f->options.everything &&
+	    (f->begun || !early_ignores(f->early, v->binary)))
 		r = want(f, dso);
 	return r;
 }
@@ -340,9 +433,12 @@ static int publish(struct follow *f, uint32_t pid, uint32_t exec_id, bool force)
 	int r;
 
 	f->ranges.n = 0;
+	hotspot_begin(f->options.hotspot);
 	r = procmap_view(f->pm, pid, exec_id, take_view, f);
 	if (r == -ESRCH)
 		return 0;
+	if (!r)
+		r = hotspot_end(f->options.hotspot, f->pm, pid, exec_id);
 	if (r)
 		return r;
 	/* Kernel threads, and programs that are only just being started. */
@@ -360,6 +456,7 @@ static int publish_change(struct follow *f, const struct procmap_change *c)
 
 	if (c->ended) {
 		procpages_remove(&f->pages, c->pid);
+		hotspot_remove(f->options.hotspot, c->pid);
 		return 0;
 	}
 	if (!procmap_exec_id(f->pm, c->pid, &exec_id))
@@ -462,8 +559,8 @@ static int do_todo(struct follow *f)
 
 int follow_serve(struct follow *f, uint64_t now_ns, unsigned int *ret_ms)
 {
-	int (*const steps[])(struct follow *) = {take_results, take_changes, take_misses,
-						 do_todo,      start_jobs,   collect_pages};
+	int (*const steps[])(struct follow *) = {take_results, take_changes, take_misses,  do_todo,
+						 start_jobs,   make_pools,   collect_pages};
 	int r, r2;
 
 	f->any = false;
@@ -481,6 +578,32 @@ int follow_serve(struct follow *f, uint64_t now_ns, unsigned int *ret_ms)
 	return r;
 }
 
+static uint64_t ms_to(uint64_t end_ns)
+{
+	uint64_t now = clock_ns();
+
+	return now >= end_ns ? 0 : (end_ns - now + 999999) / 1000000;
+}
+
+int follow_await(struct follow *f, unsigned int max_ms)
+{
+	uint64_t end_ns = clock_ns() + max_ms * UINT64_C(1000000);
+	struct pollfd fd = {.fd = loader_fd(f->loader), .events = POLLIN};
+	int r = make_pools(f);
+
+	f->begun = true;
+	if (!r)
+		r = start_jobs(f);
+	while (!r && loader_pending(f->loader) && ms_to(end_ns)) {
+		if (poll(&fd, 1, (int)ms_to(end_ns)) < 0)
+			break;
+		r = take_results(f);
+		if (!r)
+			r = start_jobs(f);
+	}
+	return r;
+}
+
 int follow_fd(const struct follow *f)
 {
 	return loader_fd(f->loader);
@@ -488,10 +611,23 @@ int follow_fd(const struct follow *f)
 
 bool follow_busy(const struct follow *f)
 {
-	return f->n_started < f->wanted.n || loader_pending(f->loader) || f->n_done < f->todo.n;
+	return f->n_started < f->wanted.n || loader_pending(f->loader) ||
+	       loader_pending(f->waiter) || f->n_done < f->todo.n;
+}
+
+const struct pool *follow_pool(const struct follow *f)
+{
+	return &f->tables.pool;
 }
 
 /* ---- After drains. */
+
+static void forget_file(void *arg, uint32_t dso)
+{
+	struct follow *f = arg;
+
+	files_forget(&f->files, dso);
+}
 
 static void unpin(void *arg, uint32_t binary)
 {
@@ -502,6 +638,7 @@ static void unpin(void *arg, uint32_t binary)
 
 int follow_drained(struct follow *f)
 {
+	const struct tables_sweeping by = {.on_unused = forget_file, .on_free = unpin, .arg = f};
 	bool *used;
 	int r;
 
@@ -512,7 +649,7 @@ int follow_drained(struct follow *f)
 		return -ENOMEM;
 	r = procpages_mark(&f->pages, used, CRESSET_MAX_DSOS);
 	if (!r)
-		r = tables_sweep(&f->tables, used, unpin, f);
+		r = tables_sweep(&f->tables, used, &by);
 	free(used);
 	return r;
 }

@@ -39,6 +39,15 @@ uint32_t pool_free_blocks(const struct pool *p)
 	return (uint32_t)p->free_blocks.n + p->max_blocks - p->blocks_made;
 }
 
+/* Half a pool is more than the largest files take that are common: compilers, libLLVM. */
+bool pool_low(const struct pool *p, uint32_t *ret_index)
+{
+	if (p->blocks_made >= p->max_blocks || p->free_blocks.n >= CRESSET_POOL_BLOCKS / 2)
+		return false;
+	*ret_index = p->n_pools;
+	return true;
+}
+
 static int add_pool(struct pool *p)
 {
 	uint32_t n = p->max_blocks - p->blocks_made, *ids;

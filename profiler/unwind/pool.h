@@ -10,6 +10,8 @@
 #ifndef UNWIND_POOL_H
 #define UNWIND_POOL_H
 
+#include <stdbool.h>
+
 #include "core/vec.h"
 #include "unwind/tabmem.h"
 
@@ -36,6 +38,8 @@ void pool_release(struct pool *p);
 struct cresset_unwind_block *pool_block(const struct pool *p, uint32_t id);
 /* Blocks that can be had without taking any from a table. */
 uint32_t pool_free_blocks(const struct pool *p);
+/* The pool that should be made now, before it is needed; false: there is no hurry. */
+bool pool_low(const struct pool *p, uint32_t *ret_index);
 /* All or nothing. -ENOSPC: the budget is used up; -ENOMEM and other errors of the kernel's. */
 int pool_take_blocks(struct pool *p, uint32_t n, uint32_t *ret_ids);
 void pool_give_blocks(struct pool *p, const uint32_t *ids, uint32_t n);

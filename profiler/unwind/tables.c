@@ -467,14 +467,17 @@ static bool count_unused(struct tables *t, uint32_t id, const bool *used)
 	return f->unused >= 2;
 }
 
-int tables_sweep(struct tables *t, const bool *used, void (*on_free)(void *arg, uint32_t owner),
-		 void *arg)
+int tables_sweep(struct tables *t, const bool *used, const struct tables_sweeping *by)
 {
 	bool any = false;
 	int r;
 
 	for (uint32_t id = 1; id < t->files.n; id++) {
-		if (!count_unused(t, id, used))
+		bool gone = count_unused(t, id, used);
+
+		if (file_at(t, id) && file_at(t, id)->unused)
+			by->on_unused(by->arg, id);
+		if (!gone)
 			continue;
 		if (get_state(t, id) == CRESSET_DSO_READY)
 			set_state(t, id, CRESSET_DSO_EVICTED);
@@ -493,7 +496,7 @@ int tables_sweep(struct tables *t, const bool *used, void (*on_free)(void *arg, 
 		if (f->n_blocks)
 			give_back(t, f);
 		set_state(t, id, CRESSET_DSO_FREE);
-		on_free(arg, f->owner);
+		by->on_free(by->arg, f->owner);
 		file_free(f);
 		*(struct table_file **)vec_at(&t->files, id) = NULL;
 		t->n_files--;

@@ -87,11 +87,16 @@ void tables_later(struct tables *t, uint32_t id, uint64_t now_ns);
 /* There is nothing to be had from this file. */
 void tables_none(struct tables *t, uint32_t id);
 /*
- * Frees ids of files that this sweep and the last one found unused: used[id] says. on_free gets the
- * owner.
+ * Frees ids of files that this sweep and the last one found unused: used[id] says. on_unused gets
+ * them already at the first: nobody may get to the file by other ways from then on. on_free gets
+ * the owner, in the end.
  */
-int tables_sweep(struct tables *t, const bool *used, void (*on_free)(void *arg, uint32_t owner),
-		 void *arg);
+struct tables_sweeping {
+	void (*on_unused)(void *arg, uint32_t id);
+	void (*on_free)(void *arg, uint32_t owner);
+	void *arg;
+};
+int tables_sweep(struct tables *t, const bool *used, const struct tables_sweeping *by);
 /* Worth it: ids are running out. */
 bool tables_crowded(const struct tables *t);
 void tables_get_stats(const struct tables *t, struct tables_stats *ret);

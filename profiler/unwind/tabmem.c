@@ -10,6 +10,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -30,8 +31,9 @@ struct kernel_memory {
 	struct mapped arrays[N_ARRAYS];
 	struct mapped pools[CRESSET_MAX_POOLS];
 	int pool_fds[CRESSET_MAX_POOLS];
-	int inner_fd, outer_fd; /* to wait by */
+	pthread_mutex_t pools_lock; /* n_pools, and making the next one */
 	uint32_t n_pools;
+	int inner_fd, outer_fd; /* to wait by */
 	struct cresset_unwind_miss *misses;
 	void *miss_values;
 	uint32_t max_misses;
@@ -117,23 +119,46 @@ static int make_room_for_misses(struct kernel_memory *k)
 	return k->misses && k->miss_values ? 0 : -ENOMEM;
 }
 
-static int add_pool(struct tabmem *m, uint32_t index, struct cresset_unwind_block **ret)
+/*
+ * Linux 6.1 takes a map for an inner one only if it is like the model in what BTF says of it too
+ * (there, "no timer" of a known type is another thing than of an unknown one). Pools are made
+ * without BTF, so the model, which is the first of them, must be; libbpf's would have it.
+ */
+int tabmem_make_pool(void)
 {
-	struct kernel_memory *k = of(m);
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
+
+	return bpf_map_create(BPF_MAP_TYPE_ARRAY, "unwind_pool", sizeof(__u32),
+			      sizeof(struct cresset_unwind_block), CRESSET_POOL_BLOCKS, &opts);
+}
+
+int tabmem_make_pools(int pool)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .inner_map_fd = (__u32)pool);
+
+	return bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "unwind_pools", sizeof(__u32),
+			      sizeof(__u32), CRESSET_MAX_POOLS, &opts);
+}
+
+int tabmem_put_pool(int pools, uint32_t index, int pool)
+{
+	return bpf_map_update_elem(pools, &index, &pool, BPF_ANY) ? -errno : 0;
+}
+
+static int make_pool(struct kernel_memory *k, uint32_t index)
+{
+	bool is_made = !index && k->maps.first_pool >= 0;
 	struct mapped memory;
 	int fd, r;
 
-	if (index >= CRESSET_MAX_POOLS || index != k->n_pools)
-		return -EINVAL;
-	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "unwind_pool", sizeof(__u32),
-			    sizeof(struct cresset_unwind_block), CRESSET_POOL_BLOCKS, &opts);
+	fd = is_made ? dup(k->maps.first_pool) : tabmem_make_pool();
 	if (fd < 0)
-		return fd;
+		return is_made ? -errno : fd;
 	r = map_memory(fd, CRESSET_POOL_BLOCKS * sizeof(struct cresset_unwind_block), &memory);
-	if (!r && bpf_map_update_elem(k->maps.pools, &index, &fd, BPF_ANY)) {
-		r = -errno;
-		munmap(memory.data, memory.size);
+	if (!r && !is_made) {
+		r = tabmem_put_pool(k->maps.pools, index, fd);
+		if (r)
+			munmap(memory.data, memory.size);
 	}
 	if (r) {
 		close(fd);
@@ -142,7 +167,32 @@ static int add_pool(struct tabmem *m, uint32_t index, struct cresset_unwind_bloc
 	k->pools[index] = memory;
 	k->pool_fds[index] = fd;
 	k->n_pools++;
-	*ret = memory.data;
+	__atomic_store_n(&k->m.n_pools, k->n_pools, __ATOMIC_RELAXED);
+	return 0;
+}
+
+static int prepare_pool(struct tabmem *m, uint32_t index)
+{
+	struct kernel_memory *k = of(m);
+	int r = 0;
+
+	pthread_mutex_lock(&k->pools_lock);
+	if (index == k->n_pools && index < CRESSET_MAX_POOLS)
+		r = make_pool(k, index);
+	pthread_mutex_unlock(&k->pools_lock);
+	return r;
+}
+
+static int add_pool(struct tabmem *m, uint32_t index, struct cresset_unwind_block **ret)
+{
+	struct kernel_memory *k = of(m);
+	int r = prepare_pool(m, index);
+
+	if (r)
+		return r;
+	if (index >= CRESSET_MAX_POOLS || !k->pools[index].data)
+		return -EINVAL;
+	*ret = k->pools[index].data;
 	return 0;
 }
 
@@ -202,6 +252,29 @@ static int each_proc(struct tabmem *m, tabmem_proc_fn fn, void *arg)
 	return r;
 }
 
+static int get_proc(struct tabmem *m, uint32_t pid, struct cresset_unwind_proc *ret)
+{
+	return bpf_map_lookup_elem(of(m)->maps.procs, &pid, ret) ? -errno : 0;
+}
+
+static int add_miss(struct tabmem *m, const struct cresset_unwind_miss *miss)
+{
+	uint64_t one = 1;
+
+	return bpf_map_update_elem(of(m)->maps.misses, miss, &one, BPF_NOEXIST) ? -errno : 0;
+}
+
+static int set_file(struct tabmem *m, const struct cresset_unwind_file_key *key,
+		    const struct cresset_unwind_file *file)
+{
+	return bpf_map_update_elem(of(m)->maps.files, key, file, BPF_ANY) ? -errno : 0;
+}
+
+static int delete_file(struct tabmem *m, const struct cresset_unwind_file_key *key)
+{
+	return bpf_map_delete_elem(of(m)->maps.files, key) && errno != ENOENT ? -errno : 0;
+}
+
 static int take_misses(struct tabmem *m, const struct cresset_unwind_miss **ret, size_t *ret_n)
 {
 	struct kernel_memory *k = of(m);
@@ -220,10 +293,15 @@ static int take_misses(struct tabmem *m, const struct cresset_unwind_miss **ret,
 
 static const struct tabmem_ops kernel_ops = {
 	.add_pool = add_pool,
+	.prepare_pool = prepare_pool,
 	.wait = wait_for_walks,
 	.set_proc = set_proc,
 	.delete_proc = delete_proc,
 	.each_proc = each_proc,
+	.get_proc = get_proc,
+	.add_miss = add_miss,
+	.set_file = set_file,
+	.delete_file = delete_file,
 	.take_misses = take_misses,
 };
 
@@ -237,6 +315,7 @@ int tabmem_open(const struct tabmem_maps *maps, struct tabmem **ret, struct cres
 	k->m.ops = &kernel_ops;
 	k->maps = *maps;
 	k->inner_fd = k->outer_fd = -1;
+	pthread_mutex_init(&k->pools_lock, NULL);
 	r = map_arrays(k, maps);
 	if (!r)
 		r = make_wait_maps(k);
@@ -267,6 +346,7 @@ void tabmem_free(struct tabmem *m)
 		close(k->inner_fd);
 	if (k->outer_fd >= 0)
 		close(k->outer_fd);
+	pthread_mutex_destroy(&k->pools_lock);
 	free(k->misses);
 	free(k->miss_values);
 	free(k);

@@ -27,6 +27,11 @@ typedef int (*tabmem_proc_fn)(void *arg, uint32_t pid, const struct cresset_unwi
 struct tabmem_ops {
 	/* Makes pool `index`, all zero; the memory lasts as long as the tabmem. */
 	int (*add_pool)(struct tabmem *m, uint32_t index, struct cresset_unwind_block **ret);
+	/*
+	 * Makes pool `index` if it is the next one, so that add_pool() need not wait for that; any
+	 * thread may call it. NULL: cannot be done.
+	 */
+	int (*prepare_pool)(struct tabmem *m, uint32_t index);
 	/* Until every walk that has begun by now is over (about 10 ms). Any thread may call it. */
 	int (*wait)(struct tabmem *m);
 	/* -E2BIG: the map is full. */
@@ -34,6 +39,14 @@ struct tabmem_ops {
 	/* 0 also if there is none. */
 	int (*delete_proc)(struct tabmem *m, uint32_t pid);
 	int (*each_proc)(struct tabmem *m, tabmem_proc_fn fn, void *arg);
+	/* -ENOENT: there is none. */
+	int (*get_proc)(struct tabmem *m, uint32_t pid, struct cresset_unwind_proc *ret);
+	/* As walks in the kernel do; -EEXIST: it is noted already, -E2BIG: too many are. */
+	int (*add_miss)(struct tabmem *m, const struct cresset_unwind_miss *miss);
+	/* -E2BIG: the map is full. */
+	int (*set_file)(struct tabmem *m, const struct cresset_unwind_file_key *key,
+			const struct cresset_unwind_file *file);
+	int (*delete_file)(struct tabmem *m, const struct cresset_unwind_file_key *key);
 	/* Takes all misses out. The array is the tabmem's, valid until the next call. */
 	int (*take_misses)(struct tabmem *m, const struct cresset_unwind_miss **ret, size_t *ret_n);
 };
@@ -47,6 +60,7 @@ struct tabmem {
 	uint32_t n_cells; /* cells, not lines */
 	struct cresset_unwind_page *pages;
 	uint32_t n_pages;
+	uint32_t n_pools; /* made, also ahead of their use; 0: not kept */
 };
 
 /* Descriptors of the maps; they stay the caller's and must outlive the tabmem. */
@@ -57,8 +71,23 @@ struct tabmem_maps {
 	int pages;
 	int pools;
 	int procs;
+	int files;
 	int misses;
+	/*
+	 * Made by tabmem_make_pool() and put in the first place of `pools`, or on its way there;
+	 * -1: none.
+	 */
+	int first_pool;
 };
+
+/* A map of one pool, and the map of all of them with room for that sort. Descriptors or -errno. */
+int tabmem_make_pool(void);
+int tabmem_make_pools(int pool);
+/*
+ * Puts a pool in its place. The kernel then waits until no BPF program can be seeing what was there
+ * before, which takes 10 ms and more.
+ */
+int tabmem_put_pool(int pools, uint32_t index, int pool);
 
 /* The real one, on loaded maps. */
 int tabmem_open(const struct tabmem_maps *maps, struct tabmem **ret, struct cresset_error *err);

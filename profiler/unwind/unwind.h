@@ -16,6 +16,7 @@
 #include "bpf/abi.h"
 
 struct session;
+struct remote;
 
 struct unwinder {
 	const char *name;
@@ -26,14 +27,21 @@ struct unwinder {
 	 */
 	const char *(*broken)(enum cresset_stop stop, size_t n);
 
+	/* Before all else; makes session.unwind. -ENOMEM and the like. */
+	int (*begin)(struct session *s);
+	/*
+	 * The process map has been filled. On another thread, while the programs are being loaded,
+	 * so nothing of the session may be touched but that map and what the unwinder keeps apart.
+	 */
+	int (*scanned)(struct session *s);
 	/* The programs are opened but not loaded: sizes of maps, constants, what is to be loaded.
 	 */
 	int (*configure)(struct session *s, struct cresset_error *err);
-	/* They are loaded, nothing is attached; makes session.unwind. */
+	/* They are loaded, nothing is attached. */
 	int (*open)(struct session *s, struct cresset_error *err);
 	/* Before the first sample. */
 	int (*attach)(struct session *s, struct cresset_error *err);
-	/* Samples are being taken, and the process map is filled. */
+	/* The last step before samples are being taken. */
 	int (*start)(struct session *s);
 	/* To be called when *ret_ms of the last call have passed, or the descriptor is readable. */
 	int (*serve)(struct session *s, unsigned int *ret_ms);
@@ -43,6 +51,9 @@ struct unwinder {
 	/* Of a frame that names a dso (bpf/unwind.h); always gives one unless memory is out. */
 	int (*location)(const struct session *s, struct cresset_profile *p, uint64_t frame,
 			uint64_t address, uint32_t flags, uint32_t *ret_location);
+	/* What walks the stacks of threads that sleep (unwind/remote.h); it stays the unwinder's.
+	 */
+	int (*remote)(struct session *s, struct remote **ret);
 	/* Stats of the profile. */
 	int (*finish)(struct session *s);
 	void (*get_stats)(const struct session *s, struct cresset_recorder_stats *ret);

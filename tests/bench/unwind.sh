@@ -47,16 +47,16 @@ least() {
 	value "$2" <"$1" | sort -g | head -n1
 }
 
-echo "Compiling (CPU time of one thread, best of 5) and size in the kernel:"
+echo "Compiling (best of 5; rows by CPU time) and size in the kernel:"
 files=()
 for f in /usr/lib/x86_64-linux-gnu/{libLLVM-14.so.1,libc.so.6,libcrypto.so.3,libstdc++.so.6} /usr/bin/python3; do
 	[ -r "$f" ] && files+=("$(readlink -f "$f")")
 done
-printf '%12s %12s %10s %14s %14s %10s  %s\n' raw_rows rows s raw_rows/s rows/s bytes/row file
+printf '%12s %12s %10s %10s %14s %14s %10s  %s\n' raw_rows rows s cpu_s raw_rows/s rows/s bytes/row file
 "$tables" "${files[@]}" | while read -r line; do
 	v() { echo "$line" | value "$1"; }
-	printf '%12s %12s %10s %14s %14s %10s  %s\n' "$(v rows_raw)" "$(v rows)" "$(v compile_s)" \
-		"$(v raw_per_s)" "$(v rows_per_s)" "$(v bytes_per_row)" "$(basename "$(v file)")"
+	printf '%12s %12s %10s %10s %14s %14s %10s  %s\n' "$(v rows_raw)" "$(v rows)" "$(v compile_s)" \
+		"$(v cpu_s)" "$(v raw_per_s)" "$(v rows_per_s)" "$(v bytes_per_row)" "$(basename "$(v file)")"
 done
 
 # The recorder's program also runs for samples of other processes; those cost little, and how little is

@@ -3,6 +3,8 @@
  * See fake_helpers.h. A hash map is a list of entries that never move; one lock serves all maps. As
  * in the kernel, a value may be changed through the pointer after the look-up, without the lock.
  */
+#include "thread.h"
+#include "unwind_vma.h"
 #include "unwind_walk.h"
 
 #include <errno.h>
@@ -21,6 +23,9 @@ struct cresset_pages_map;
 struct cresset_dsos_map;
 struct cresset_dirs_map;
 struct cresset_pools_map;
+struct cresset_vma_searches_map;
+extern struct cresset_files_map unwind_files;
+extern struct cresset_vma_searches_map unwind_vmas;
 extern struct cresset_targets_map target_pids, target_tids;
 extern struct cresset_deep_stacks_map deep_stacks_0, deep_stacks_1;
 extern struct cresset_pages_map unwind_pages;
@@ -52,8 +57,8 @@ _Thread_local struct fake_cpu fake_cpu;
 static const struct fake_map shapes[FAKE_N_MAPS] = {
 	[FAKE_SLOTS] = {ARRAY, 4, sizeof(struct cresset_slot)},
 	[FAKE_SCRATCH] = {ARRAY, 4, sizeof(struct cresset_scratch)},
-	[FAKE_SAMPLES_0] = {HASH, sizeof(struct cresset_sample_key), 8},
-	[FAKE_SAMPLES_1] = {HASH, sizeof(struct cresset_sample_key), 8},
+	[FAKE_SAMPLES_0] = {HASH, sizeof(struct cresset_sample_key), sizeof(struct cresset_count)},
+	[FAKE_SAMPLES_1] = {HASH, sizeof(struct cresset_sample_key), sizeof(struct cresset_count)},
 	[FAKE_STACKS_0] = {HASH, 8, sizeof(struct cresset_short_stack)},
 	[FAKE_STACKS_1] = {HASH, 8, sizeof(struct cresset_short_stack)},
 	[FAKE_TARGET_PIDS] = {HASH, 4, sizeof(struct cresset_target)},
@@ -67,6 +72,11 @@ static const struct fake_map shapes[FAKE_N_MAPS] = {
 	[FAKE_UNWIND_DSOS] = {BORROWED, 4, sizeof(struct cresset_unwind_dso)},
 	[FAKE_UNWIND_DIRS] = {BORROWED, 4, sizeof(struct cresset_unwind_cells)},
 	[FAKE_UNWIND_POOLS] = {BORROWED, 4, sizeof(struct fake_map)},
+	[FAKE_UNWIND_FILES] = {HASH, sizeof(struct cresset_unwind_file_key),
+			       sizeof(struct cresset_unwind_file)},
+	[FAKE_UNWIND_VMAS] = {ARRAY, 4, sizeof(struct cresset_vma_search)},
+	[FAKE_THREADS] = {HASH, sizeof(struct task_struct *), sizeof(struct cresset_thread)},
+	[FAKE_UNWIND_JVMS] = {HASH, 4, sizeof(struct cresset_unwind_jvm)},
 };
 
 static struct fake_map *map_of(const void *address)
@@ -89,6 +99,10 @@ static struct fake_map *map_of(const void *address)
 		[FAKE_UNWIND_DSOS] = &unwind_dsos,
 		[FAKE_UNWIND_DIRS] = &unwind_dirs,
 		[FAKE_UNWIND_POOLS] = &unwind_pools,
+		[FAKE_UNWIND_FILES] = &unwind_files,
+		[FAKE_UNWIND_VMAS] = &unwind_vmas,
+		[FAKE_THREADS] = &threads,
+		[FAKE_UNWIND_JVMS] = &unwind_jvms,
 	};
 	uintptr_t pool = ((uintptr_t)address - (uintptr_t)pools) / sizeof(pools[0]);
 
@@ -165,6 +179,13 @@ size_t fake_map_count(enum fake_map_id map)
 	n = maps[map].n;
 	pthread_mutex_unlock(&lock);
 	return n;
+}
+
+void fake_map_clear(enum fake_map_id map)
+{
+	pthread_mutex_lock(&lock);
+	maps[map].n = 0;
+	pthread_mutex_unlock(&lock);
 }
 
 static void *find(const struct fake_map *m, const void *key)
@@ -284,6 +305,18 @@ long bpf_probe_read_user(void *to, uint32_t size, const void *from)
 	return 0;
 }
 
+long bpf_probe_read_kernel(void *to, uint32_t size, const void *from)
+{
+	uintptr_t offset = (uintptr_t)from - (uintptr_t)fake_cpu.kernel_memory;
+
+	if (offset >= fake_cpu.kernel_size || size > fake_cpu.kernel_size - offset) {
+		memset(to, 0, size);
+		return -EFAULT;
+	}
+	memcpy(to, from, size);
+	return 0;
+}
+
 long bpf_get_stack(void *ctx, void *buffer, uint32_t size, uint64_t flags)
 {
 	size_t bytes = (size_t)fake_cpu.kernel_result * sizeof(uint64_t);
@@ -303,7 +336,7 @@ struct task_struct *bpf_get_current_task_btf(void)
 
 long bpf_task_pt_regs(struct task_struct *task)
 {
-	return (long)(uintptr_t)fake_cpu.pt_regs;
+	return (long)(uintptr_t)(fake_cpu.regs_of ? fake_cpu.regs_of(task) : fake_cpu.pt_regs);
 }
 
 long bpf_get_current_comm(void *buffer, uint32_t size)
@@ -325,6 +358,79 @@ long bpf_current_task_under_cgroup(void *map, uint32_t index)
 uint32_t bpf_get_smp_processor_id(void)
 {
 	return fake_cpu.id;
+}
+
+uint64_t bpf_ktime_get_ns(void)
+{
+	void (*after)(void) = fake_cpu.after_clock;
+	uint64_t now = fake_cpu.now_ns;
+
+	fake_cpu.after_clock = NULL;
+	if (after)
+		after();
+	return now;
+}
+
+uint32_t bpf_get_prandom_u32(void)
+{
+	uint64_t x = fake_cpu.random ? fake_cpu.random : 88172645463325252u;
+
+	x ^= x << 13;
+	x ^= x >> 7;
+	x ^= x << 17;
+	fake_cpu.random = x;
+	return (uint32_t)((x * 0x2545f4914f6cdd1du) >> 32);
+}
+
+void *bpf_task_storage_get(void *map, struct task_struct *task, void *value, uint64_t flags)
+{
+	static const struct cresset_thread blank;
+	struct fake_map *m = map_of(map);
+	void *found;
+
+	pthread_mutex_lock(&lock);
+	found = find(m, &task);
+	if (!found && flags & BPF_LOCAL_STORAGE_GET_F_CREATE &&
+	    !update(m, &task, value ? value : &blank, BPF_NOEXIST))
+		found = find(m, &task);
+	pthread_mutex_unlock(&lock);
+	return found;
+}
+
+void fake_task_gone(struct task_struct *task)
+{
+	struct fake_map *m = &maps[FAKE_THREADS];
+	void *found;
+
+	pthread_mutex_lock(&lock);
+	found = find(m, &task);
+	/* Entries never move: the key is left to nobody. */
+	if (found)
+		memset(m->keys + ((char *)found - m->values) / (ptrdiff_t)m->value_size *
+					 (ptrdiff_t)m->key_size,
+		       0, m->key_size);
+	pthread_mutex_unlock(&lock);
+}
+
+long bpf_ringbuf_output(void *map, void *data, uint64_t size, uint64_t flags)
+{
+	return fake_cpu.ring ? fake_cpu.ring(fake_cpu.out_arg, data, size) : 0;
+}
+
+long bpf_seq_write(struct seq_file *seq, const void *data, uint32_t size)
+{
+	return fake_cpu.seq ? fake_cpu.seq(fake_cpu.out_arg, data, size) : 0;
+}
+
+/* Of any task: the kernel's frames of this CPU. */
+long bpf_get_task_stack(struct task_struct *task, void *buffer, uint32_t size, uint64_t flags)
+{
+	return bpf_get_stack(NULL, buffer, size, flags);
+}
+
+uint32_t fake_preempt_count(void)
+{
+	return fake_cpu.preempt_count;
 }
 
 void fake_test_point(void)

@@ -9,6 +9,8 @@
 #include "fake_helpers.h"
 #include "unwind_walk.h"
 
+extern struct cresset_files_map unwind_files;
+
 enum { MAX_MISSES = 1024 };
 
 struct fake_tabmem {
@@ -59,6 +61,34 @@ static int each_proc(struct tabmem *m, tabmem_proc_fn fn, void *arg)
 	return r;
 }
 
+static int get_proc(struct tabmem *m, uint32_t pid, struct cresset_unwind_proc *ret)
+{
+	const struct cresset_unwind_proc *proc = fake_map_find(FAKE_UNWIND_PROCS, &pid);
+
+	if (!proc)
+		return -ENOENT;
+	*ret = *proc;
+	return 0;
+}
+
+static int add_miss(struct tabmem *m, const struct cresset_unwind_miss *miss)
+{
+	uint64_t one = 1;
+
+	return (int)bpf_map_update_elem(&unwind_misses, miss, &one, BPF_NOEXIST);
+}
+
+static int set_file(struct tabmem *m, const struct cresset_unwind_file_key *key,
+		    const struct cresset_unwind_file *file)
+{
+	return (int)bpf_map_update_elem(&unwind_files, key, file, BPF_ANY);
+}
+
+static int delete_file(struct tabmem *m, const struct cresset_unwind_file_key *key)
+{
+	return (int)bpf_map_delete_elem(&unwind_files, key);
+}
+
 static int take_misses(struct tabmem *m, const struct cresset_unwind_miss **ret, size_t *ret_n)
 {
 	struct fake_tabmem *f = (struct fake_tabmem *)m;
@@ -81,6 +111,10 @@ static const struct tabmem_ops ops = {
 	.set_proc = set_proc,
 	.delete_proc = delete_proc,
 	.each_proc = each_proc,
+	.get_proc = get_proc,
+	.add_miss = add_miss,
+	.set_file = set_file,
+	.delete_file = delete_file,
 	.take_misses = take_misses,
 };
 

@@ -56,7 +56,7 @@ static inline struct bpf_perf_event_data native_tick(__u64 cs, __u64 ip, __u64 s
 
 static inline __u64 native_stat(enum cresset_stat_id stat)
 {
-	return cresset_slot(fake_cpu.id)->stats[stat];
+	return cresset_slot(cresset_slot_id(CRESSET_CONTEXT_PERF))->stats[stat];
 }
 
 #endif

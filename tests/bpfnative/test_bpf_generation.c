@@ -75,7 +75,7 @@ static void nothing_lost(void **state)
 	for (size_t i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
 	for (size_t i = 0; i < THREADS; i++) {
-		const struct cresset_slot *slot = cresset_slot((__u32)i);
+		const struct cresset_slot *slot = cresset_slot((__u32)i * CRESSET_N_CONTEXTS);
 
 		taken += slot->stats[CRESSET_STAT_taken];
 		counted += slot->stats[CRESSET_STAT_counted];

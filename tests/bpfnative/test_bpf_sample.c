@@ -69,7 +69,7 @@ static void check_sum(__u64 taken)
 	sum += native_stat(CRESSET_STAT_counted) + native_stat(CRESSET_STAT_filtered);
 	assert_int_equal(sum, taken);
 	/* Whatever happened, no generation is left announced. */
-	assert_int_equal(cresset_slot(fake_cpu.id)->busy, 0);
+	assert_int_equal(cresset_slot(cresset_slot_id(CRESSET_CONTEXT_PERF))->busy, 0);
 }
 
 static const struct cresset_sample_key *only_row(__u64 want_count)

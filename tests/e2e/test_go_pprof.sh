@@ -45,6 +45,22 @@ go tool pprof -traces recorded.pb.gz >traces.out 2>traces.err || fail "go tool p
 has traces.out "606.06ms   clamp<int>(int, int) (inline)"
 has traces.out "             std::sort<int*>(int*, int*) (inline)"
 
+# Time by state: the default type, the others by name, and samples by the label that tells waiting.
+"$CRESSET" convert "$SRC/tests/fuzz/corpus/cresset/wall.cresset" --no-symbols -o wall.pb.gz \
+	2>>convert.err || fail "convert wall"
+go tool pprof -tags wall.pb.gz >tags.out 2>>top.err || fail "go tool pprof -tags"
+grep -q '16.4s (96.47%): blocked' tags.out || fail "-tags does not tell the states"
+grep -q '9.0s (  100%): epoll' tags.out || fail "-tags does not tell what is idle"
+go tool pprof -top wall.pb.gz >wall.out 2>>top.err || fail "go tool pprof -top of wall"
+has wall.out "Type: wall"
+has wall.out "Showing nodes accounting for 20000ms, 100% of 20000ms total"
+go tool pprof -top -sample_index=blocked wall.pb.gz >blocked.out 2>>top.err ||
+	fail "go tool pprof -sample_index=blocked"
+has blocked.out "Showing nodes accounting for 16.40s, 100% of 16.40s total"
+go tool pprof -top -tagfocus=state=blocked wall.pb.gz >focus.out 2>>top.err ||
+	fail "go tool pprof -tagfocus"
+has focus.out "Showing nodes accounting for 16.40s, 82.00% of 20s total"
+
 # There and back: what pprof itself writes gives the same stacks.
 go tool pprof -proto -output=again.pb.gz recorded.pb.gz >proto.out 2>&1 || fail "go tool pprof -proto"
 for f in recorded again; do

@@ -25,7 +25,7 @@ foreach(name BPF_CLANG BPFTOOL BPF_FLAGS)
 	get_directory_property(${name} DIRECTORY ${CMAKE_SOURCE_DIR}/bpf DEFINITION ${name})
 endforeach()
 file(GLOB objects CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/bpf/*.bpf.c)
-list(FILTER objects EXCLUDE REGEX "/(src_[a-z_]*|procmap)\\.bpf\\.c$")
+list(FILTER objects EXCLUDE REGEX "/(src_[a-z_]*|sched_scan|procmap)\\.bpf\\.c$")
 # Definitions of maps before their users, as in bpf/CMakeLists.txt.
 set(owners ${objects})
 list(FILTER owners INCLUDE REGEX "/(core|unwind_table)\\.bpf\\.c$")

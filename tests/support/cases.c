@@ -347,6 +347,198 @@ static int build_extreme(struct cresset_profile *p)
 	return r ?: count_sample(p, "", 3);
 }
 
+/* What a thread of the cases of time by state was doing: NULL: on a CPU. */
+struct doing {
+	const char *state, *wait, *idle;
+};
+
+static int state_labels(struct cresset_profile *p, const char *thread, int64_t tid,
+			struct doing what, uint32_t *ret)
+{
+	struct cresset_label l[7];
+	size_t n = 4;
+	int r = string_label(p, CRESSET_LABEL_COMM, "server", &l[0]);
+
+	r = r ?: string_label(p, CRESSET_LABEL_THREAD, thread, &l[1]);
+	r = r ?: number_label(p, CRESSET_LABEL_PID, 4242, &l[2]);
+	r = r ?: number_label(p, CRESSET_LABEL_TID, tid, &l[3]);
+	if (r == 0 && what.state)
+		r = string_label(p, CRESSET_LABEL_STATE, what.state, &l[n++]);
+	if (r == 0 && what.wait)
+		r = string_label(p, CRESSET_LABEL_WAIT, what.wait, &l[n++]);
+	if (r == 0 && what.idle)
+		r = string_label(p, CRESSET_LABEL_IDLE, what.idle, &l[n++]);
+	return r ?: cresset_profile_add_labels(p, l, n, ret);
+}
+
+/* Frames of the kernel and of wakers that the cases of time by state share. */
+struct waits {
+	struct recorded d;
+	uint32_t futex, poll, schedule, preempt, separator, wake, waker;
+};
+
+static int named(struct cresset_profile *p, const char *name, uint32_t flags, uint32_t *ret)
+{
+	return cresset_profile_add_frame(p, name, strlen(name), flags, ret);
+}
+
+static int wait_frames(struct cresset_profile *p, struct waits *w)
+{
+	int r = recorded_mappings(p, &w->d);
+
+	r = r ?: recorded_locations(p, &w->d);
+	r = r ?: named(p, "futex_wait", CRESSET_LOCATION_KERNEL, &w->futex);
+	r = r ?: named(p, "ep_poll", CRESSET_LOCATION_KERNEL, &w->poll);
+	r = r ?: named(p, "schedule", CRESSET_LOCATION_KERNEL, &w->schedule);
+	r = r ?: named(p, "preempt_schedule_irq", CRESSET_LOCATION_KERNEL, &w->preempt);
+	r = r ?: named(p, "--", 0, &w->separator);
+	r = r ?: named(p, "try_to_wake_up", CRESSET_LOCATION_KERNEL, &w->wake);
+	return r ?: named(p, "waker server", 0, &w->waker);
+}
+
+static int state_sample(struct cresset_profile *p, const uint32_t *ids, size_t n,
+			const char *thread, int64_t tid, struct doing what, const int64_t *values)
+{
+	uint32_t stack, labels;
+
+	return state_labels(p, thread, tid, what, &labels)
+		       ?: cresset_profile_add_stack(p, ids, n, &stack)
+		       ?: cresset_profile_add_sample(p, stack, labels, values);
+}
+
+static int wall_head(struct cresset_profile *p)
+{
+	static const char *const types[] = {"cpu", "runnable", "blocked", "wall"};
+	int r = 0;
+
+	for (size_t i = 0; i < 4 && r == 0; i++)
+		r = cresset_profile_add_value_type(p, types[i], "nanoseconds");
+	r = r ?: cresset_profile_set_period(p, "cpu", "nanoseconds", 10101010);
+	r = r ?: cresset_profile_set_stat(p, "samples.taken", 120);
+	cresset_profile_set_default_type(p, 3);
+	cresset_profile_set_time(p, 1700000000123456789, 10000000000);
+	return r;
+}
+
+#define STACK(...) (const uint32_t[]){__VA_ARGS__}, sizeof((uint32_t[]){__VA_ARGS__}) / 4
+
+/* Where two threads were for ten seconds each: 3.0 on a CPU, 0.6 runnable, 16.4 blocked, of which
+ * 9.0 idle. */
+static int build_wall(struct cresset_profile *p)
+{
+	const struct doing cpu = {0}, woken = {"runnable", "woken", NULL},
+			   preempted = {"runnable", "preempted", NULL},
+			   locked = {"blocked", "interruptible", NULL},
+			   io = {"blocked", "io", NULL},
+			   idle = {"blocked", "interruptible", "epoll"};
+	struct waits w = {0};
+	int r = wall_head(p);
+
+	r = r ?: wait_frames(p, &w);
+	r = r
+		    ?: state_sample(p, STACK(w.d.inlined, w.d.main_line, w.d.libc), "server", 4242,
+				    cpu, (int64_t[]){600000000, 0, 0, 600000000});
+	r = r
+		    ?: state_sample(p, STACK(w.preempt, w.d.inlined, w.d.main_line, w.d.libc),
+				    "server", 4242, preempted,
+				    (int64_t[]){0, 300000000, 0, 300000000});
+	r = r
+		    ?: state_sample(
+			       p, STACK(w.schedule, w.poll, w.d.syscall, w.d.main_line, w.d.libc),
+			       "server", 4242, idle, (int64_t[]){0, 0, 9000000000, 9000000000});
+	r = r
+		    ?: state_sample(p,
+				    STACK(w.schedule, w.poll, w.d.syscall, w.d.main_line, w.d.libc),
+				    "server", 4242, woken, (int64_t[]){0, 100000000, 0, 100000000});
+	r = r
+		    ?: state_sample(p, STACK(w.d.syscall, w.d.unnamed, w.d.inlined), "worker #1",
+				    4250, cpu, (int64_t[]){2400000000, 0, 0, 2400000000});
+	r = r
+		    ?: state_sample(
+			       p, STACK(w.schedule, w.futex, w.d.syscall, w.d.unnamed, w.d.inlined),
+			       "worker #1", 4250, locked,
+			       (int64_t[]){0, 0, 6400000000, 6400000000});
+	r = r
+		    ?: state_sample(
+			       p, STACK(w.schedule, w.futex, w.d.syscall, w.d.unnamed, w.d.inlined),
+			       "worker #1", 4250, woken, (int64_t[]){0, 200000000, 0, 200000000});
+	return r
+		       ?: state_sample(p, STACK(w.schedule, w.d.syscall, w.d.unnamed, w.d.inlined),
+				       "worker #1", 4250, io,
+				       (int64_t[]){0, 0, 1000000000, 1000000000});
+}
+
+static int off_cpu_head(struct cresset_profile *p)
+{
+	int r = cresset_profile_add_value_type(p, "off_cpu_events", "count");
+
+	r = r ?: cresset_profile_add_value_type(p, "blocked", "nanoseconds");
+	r = r ?: cresset_profile_add_value_type(p, "runnable", "nanoseconds");
+	r = r ?: cresset_profile_add_value_type(p, "off_cpu", "nanoseconds");
+	cresset_profile_set_default_type(p, 3);
+	cresset_profile_set_time(p, 1700000000123456789, 10000000000);
+	return r;
+}
+
+static int build_off_cpu(struct cresset_profile *p)
+{
+	const struct doing woken = {"runnable", "woken", NULL},
+			   locked = {"blocked", "interruptible", NULL},
+			   idle = {"blocked", "interruptible", "epoll"},
+			   kernel = {"blocked", "idle", "kernel thread"};
+	struct waits w = {0};
+	int r = off_cpu_head(p);
+
+	r = r ?: wait_frames(p, &w);
+	r = r
+		    ?: state_sample(
+			       p, STACK(w.schedule, w.poll, w.d.syscall, w.d.main_line, w.d.libc),
+			       "server", 4242, idle, (int64_t[]){90, 9000000000, 0, 9000000000});
+	r = r
+		    ?: state_sample(
+			       p, STACK(w.schedule, w.futex, w.d.syscall, w.d.unnamed, w.d.inlined),
+			       "worker #1", 4250, locked,
+			       (int64_t[]){40, 6400000000, 0, 6400000000});
+	r = r
+		    ?: state_sample(
+			       p, STACK(w.schedule, w.futex, w.d.syscall, w.d.unnamed, w.d.inlined),
+			       "worker #1", 4250, woken, (int64_t[]){40, 0, 200000000, 200000000});
+	/* A stack that could not be taken. */
+	return r
+		       ?: state_sample(p, NULL, 0, "worker #2", 4251, kernel,
+				       (int64_t[]){1, 1500000000, 0, 1500000000});
+}
+
+/* Who woke whom; the second hop of a chain, and a waker whose stack is not whole. */
+static int build_wakers(struct cresset_profile *p)
+{
+	const struct doing woken = {"runnable", "woken", NULL},
+			   locked = {"blocked", "interruptible", NULL};
+	struct waits w = {0};
+	int r = off_cpu_head(p);
+
+	r = r ?: wait_frames(p, &w);
+	r = r
+		    ?: state_sample(p,
+				    STACK(w.waker, w.d.libc, w.d.main_line, w.wake, w.separator,
+					  w.schedule, w.futex, w.d.unnamed, w.d.inlined),
+				    "worker #1", 4250, locked,
+				    (int64_t[]){40, 6400000000, 0, 6400000000});
+	r = r
+		    ?: state_sample(p,
+				    STACK(w.waker, w.d.libc, w.d.main_line, w.wake, w.separator,
+					  w.schedule, w.futex, w.d.unnamed, w.d.inlined),
+				    "worker #1", 4250, woken,
+				    (int64_t[]){40, 0, 200000000, 200000000});
+	return r
+		       ?: state_sample(p,
+				       STACK(w.waker, w.d.error, w.separator, w.waker, w.wake,
+					     w.separator, w.schedule, w.futex, w.d.unnamed,
+					     w.d.inlined),
+				       "worker #2", 4251, locked,
+				       (int64_t[]){3, 900000000, 0, 900000000});
+}
+
 static const struct test_case cases[] = {
 	{.name = "names", .build = build_names},
 	{.name = "recorded", .build = build_recorded},
@@ -355,6 +547,9 @@ static const struct test_case cases[] = {
 	{.name = "empty", .build = build_empty},
 	{.name = "nothing", .build = build_nothing},
 	{.name = "deep", .build = build_deep},
+	{.name = "wall", .build = build_wall},
+	{.name = "off_cpu", .build = build_off_cpu},
+	{.name = "wakers", .build = build_wakers},
 	{.name = "extreme", .build = build_extreme, .odd = true},
 };
 

@@ -83,6 +83,73 @@ static int each_proc(struct tabmem *m, tabmem_proc_fn fn, void *arg)
 	return r;
 }
 
+static uint32_t file_index(const struct tabmem_fake *f, const struct cresset_unwind_file_key *key)
+{
+	uint32_t i = 0;
+
+	while (i < f->n_files && memcmp(&f->file_keys[i], key, sizeof(*key)))
+		i++;
+	return i;
+}
+
+static int set_file(struct tabmem *m, const struct cresset_unwind_file_key *key,
+		    const struct cresset_unwind_file *file)
+{
+	struct tabmem_fake *f = of(m);
+	uint32_t i = file_index(f, key);
+
+	if (i == FAKE_FILES)
+		return -E2BIG;
+	if (i == f->n_files)
+		f->n_files++;
+	f->file_keys[i] = *key;
+	f->files[i] = *file;
+	return 0;
+}
+
+static int delete_file(struct tabmem *m, const struct cresset_unwind_file_key *key)
+{
+	struct tabmem_fake *f = of(m);
+	uint32_t i = file_index(f, key);
+
+	if (i == f->n_files)
+		return 0;
+	f->n_files--;
+	f->file_keys[i] = f->file_keys[f->n_files];
+	f->files[i] = f->files[f->n_files];
+	return 0;
+}
+
+static int prepare_pool(struct tabmem *m, uint32_t index)
+{
+	of(m)->prepared = index + 1;
+	return 0;
+}
+
+static int get_proc(struct tabmem *m, uint32_t pid, struct cresset_unwind_proc *ret)
+{
+	const struct tabmem_fake *f = of(m);
+	uint32_t i = proc_index(f, pid);
+
+	if (i == f->n_procs)
+		return -ENOENT;
+	*ret = f->procs[i];
+	return 0;
+}
+
+static int add_miss(struct tabmem *m, const struct cresset_unwind_miss *miss)
+{
+	struct tabmem_fake *f = of(m);
+
+	for (size_t i = 0; i < f->n_misses; i++)
+		if (!memcmp(&f->misses[i], miss, sizeof(*miss)))
+			return -EEXIST;
+	if (f->n_misses == sizeof(f->misses) / sizeof(f->misses[0]))
+		return -E2BIG;
+	f->misses[f->n_misses++] = *miss;
+	return 0;
+}
+
 static int take_misses(struct tabmem *m, const struct cresset_unwind_miss **ret, size_t *ret_n)
 {
 	*ret = of(m)->misses;
@@ -97,6 +164,11 @@ static const struct tabmem_ops ops = {
 	.set_proc = set_proc,
 	.delete_proc = delete_proc,
 	.each_proc = each_proc,
+	.get_proc = get_proc,
+	.add_miss = add_miss,
+	.set_file = set_file,
+	.delete_file = delete_file,
+	.prepare_pool = prepare_pool,
 	.take_misses = take_misses,
 };
 

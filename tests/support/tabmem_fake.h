@@ -13,7 +13,7 @@
 
 #include "unwind/tabmem.h"
 
-enum { FAKE_PROCS = 1024 };
+enum { FAKE_PROCS = 1024, FAKE_FILES = 64 };
 
 struct tabmem_fake {
 	struct tabmem m;
@@ -24,6 +24,10 @@ struct tabmem_fake {
 	struct cresset_unwind_proc procs[FAKE_PROCS];
 	uint32_t n_procs;
 	uint32_t max_procs; /* -E2BIG beyond */
+	struct cresset_unwind_file_key file_keys[FAKE_FILES];
+	struct cresset_unwind_file files[FAKE_FILES];
+	uint32_t n_files;
+	uint32_t prepared; /* pools asked for ahead of their use */
 	struct cresset_unwind_miss misses[64];
 	size_t n_misses;
 	int wait_error; /* what the next waits return */

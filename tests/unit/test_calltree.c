@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "formats/calltree.h"
+#include "support/cases.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -274,6 +275,193 @@ static uint32_t add_at(struct cresset_profile *p, uint32_t mapping, const char *
 	return id;
 }
 
+static const struct calltree_node *find_node(const struct calltree *t, const char *name)
+{
+	for (uint32_t i = 0; i < calltree_n_nodes(t); i++)
+		if (!strcmp(calltree_name(t, calltree_node(t, i)->name), name))
+			return calltree_node(t, i);
+	fail_msg("no node %s", name);
+	return NULL;
+}
+
+static uint32_t index_of(const struct calltree *t, const struct calltree_node *n)
+{
+	return (uint32_t)(n - calltree_node(t, 0));
+}
+
+static void assert_split(const struct calltree *t, const char *name, int64_t cpu_ms,
+			 int64_t runnable_ms, int64_t blocked_ms, int64_t idle_ms)
+{
+	const int64_t *split = calltree_split(t, index_of(t, find_node(t, name)));
+
+	assert_non_null(split);
+	assert_int_equal(split[STATE_CPU], cpu_ms * 1000000);
+	assert_int_equal(split[STATE_RUNNABLE], runnable_ms * 1000000);
+	assert_int_equal(split[STATE_BLOCKED], blocked_ms * 1000000);
+	assert_int_equal(split[STATE_IDLE], idle_ms * 1000000);
+}
+
+/* Waiting is a leaf of its own, the last of its siblings, and every sum is known by state. */
+static void test_states(void **state)
+{
+	struct cresset_profile *p = test_case_profile("wall");
+	const struct calltree_options options = {.value_index = 3};
+	const struct calltree_node *n;
+	struct calltree *t;
+
+	assert_int_equal(calltree_new(p, &options, &t), 0);
+	assert_consistent(t);
+	assert_split(t, "all", 3000, 600, 7400, 9000);
+	assert_split(t, "main", 600, 400, 0, 9000);
+	assert_split(t, "futex_wait", 0, 200, 6400, 0);
+	assert_split(t, "preempt_schedule_irq", 0, 300, 0, 0);
+	assert_split(t, "[idle]", 0, 0, 0, 9000);
+	n = find_node(t, "ep_poll");
+	n = calltree_node(t, n->first_child);
+	assert_string_equal(calltree_name(t, n->name), "schedule");
+	assert_int_equal(n->kind, CRESSET_FRAME_KERNEL);
+	assert_int_equal(n->self, 0);
+	assert_int_equal(n->n_children, 2);
+	assert_int_equal(calltree_node(t, n->first_child)->kind, CALLTREE_KIND_RUNNABLE);
+	assert_int_equal(calltree_node(t, n->first_child + 1)->kind, CALLTREE_KIND_IDLE);
+	assert_int_equal(calltree_hidden(t), 0);
+	calltree_free(t);
+	cresset_profile_free(p);
+}
+
+/* Of one state's value, only what was in that state has any. */
+static void test_one_state(void **state)
+{
+	struct cresset_profile *p = test_case_profile("wall");
+	struct calltree_options options = {.value_index = 0};
+	struct calltree *t;
+
+	assert_int_equal(calltree_new(p, &options, &t), 0);
+	assert_int_equal(calltree_node(t, 0)->total, 3000000000);
+	assert_null(calltree_split(t, 0));
+	calltree_free(t);
+	options.value_index = 2;
+	assert_int_equal(calltree_new(p, &options, &t), 0);
+	assert_split(t, "all", 0, 0, 7400, 9000);
+	calltree_free(t);
+	cresset_profile_free(p);
+}
+
+static void test_hide_idle(void **state)
+{
+	struct cresset_profile *p = test_case_profile("wall");
+	struct calltree_options options = {.value_index = 3, .hide_idle = true};
+	struct calltree *t;
+
+	assert_int_equal(calltree_new(p, &options, &t), 0);
+	assert_consistent(t);
+	assert_int_equal(calltree_hidden(t), 9000000000);
+	assert_int_equal(calltree_node(t, 0)->total, 11000000000);
+	assert_split(t, "all", 3000, 600, 7400, 0);
+	calltree_free(t);
+	cresset_profile_free(p);
+	/* What is hidden and what is shown stop at one limit together. */
+	p = new_profile();
+	ADD(p, NULL, 5, "f");
+	ADD(p, NULL, INT64_MAX, "[idle]");
+	options.value_index = 0;
+	assert_int_equal(calltree_new(p, &options, &t), 0);
+	assert_int_equal(calltree_n_saturated(t), 1);
+	assert_int_equal(calltree_node(t, 0)->total, 5);
+	assert_true(calltree_hidden(t) == INT64_MAX - 5);
+	calltree_free(t);
+	cresset_profile_free(p);
+}
+
+/* Only a leaf is a state, and only with that very text. */
+static void test_states_of_text(void **state)
+{
+	struct cresset_profile *p = new_profile();
+	struct calltree *t;
+
+	ADD(p, NULL, 1, "main", "Zebra");
+	ADD(p, NULL, 2, "main", "a");
+	ADD(p, NULL, 3, "main", "[blocked]");
+	ADD(p, NULL, 4, "main", "[runnable]");
+	ADD(p, NULL, 5, "main", "[blocked]", "b");
+	ADD(p, NULL, 6, "main", "[blocked");
+	ADD(p, NULL, 7, "[idle]");
+	assert_tree(p,
+		    "all 28 0 (main 21 0 (Zebra 1 1, [blocked 6 6, [blocked] 5 0 (b 5 5), a 2 2, "
+		    "[runnable] 4 4, [blocked] 3 3), [idle] 7 7)");
+	t = new_tree(p);
+	assert_consistent(t);
+	assert_int_equal(calltree_split(t, 0)[STATE_CPU], 14);
+	assert_int_equal(calltree_split(t, 0)[STATE_RUNNABLE], 4);
+	assert_int_equal(calltree_split(t, 0)[STATE_BLOCKED], 3);
+	assert_int_equal(calltree_split(t, 0)[STATE_IDLE], 7);
+	calltree_free(t);
+	cresset_profile_free(p);
+}
+
+/* Labels that say something else, or too much. */
+static void test_odd_labels(void **state)
+{
+	static const char *const odd[][4] = {
+		{"state", "sleeping", "idle", "epoll"}, /* not a state of ours */
+		{"idle", "epoll", "wait", "io"},	/* on a CPU it is not idle */
+		{"state", "runnable", "idle", "epoll"}, /* nor when it wants one */
+	};
+	struct cresset_profile *p = new_profile();
+	struct calltree *t;
+	uint32_t location, stack, labels;
+	const int64_t value = 10;
+
+	assert_int_equal(cresset_profile_add_frame(p, "f", 1, 0, &location), 0);
+	assert_int_equal(cresset_profile_add_stack(p, &location, 1, &stack), 0);
+	for (size_t i = 0; i < 3; i++) {
+		const struct cresset_label l[] = {
+			{.key = string_id(p, odd[i][0]), .str = string_id(p, odd[i][1])},
+			{.key = string_id(p, odd[i][2]), .str = string_id(p, odd[i][3])},
+			{.key = string_id(p, "state"), .num = 7},
+		};
+
+		assert_int_equal(cresset_profile_add_labels(p, l, 3, &labels), 0);
+		assert_int_equal(cresset_profile_add_sample(p, stack, labels, &value), 0);
+	}
+	t = new_tree(p);
+	assert_int_equal(calltree_split(t, 0)[STATE_CPU], 20);
+	assert_int_equal(calltree_split(t, 0)[STATE_RUNNABLE], 10);
+	calltree_free(t);
+	cresset_profile_free(p);
+}
+
+static void test_wakers(void **state)
+{
+	struct cresset_profile *p = test_case_profile("wakers");
+	const struct calltree_options options = {.value_index = 3};
+	struct calltree *t;
+
+	assert_int_equal(calltree_new(p, &options, &t), 0);
+	assert_int_equal(find_node(t, "--")->kind, CALLTREE_KIND_SEPARATOR);
+	assert_int_equal(find_node(t, "schedule")->kind, CRESSET_FRAME_KERNEL);
+	assert_int_equal(find_node(t, "try_to_wake_up")->kind, CALLTREE_KIND_WAKER);
+	assert_int_equal(find_node(t, "main")->kind, CALLTREE_KIND_WAKER);
+	assert_int_equal(find_node(t, "waker server")->kind, CALLTREE_KIND_WAKER);
+	assert_int_equal(find_node(t, "[error: bad frame pointer]")->kind, CRESSET_FRAME_ERROR);
+	assert_int_equal(find_node(t, "[blocked]")->kind, CALLTREE_KIND_BLOCKED);
+	calltree_free(t);
+	cresset_profile_free(p);
+	/* What one stack has behind a "--" is no waker in the next one, which begins alike. */
+	p = new_profile();
+	ADD(p, NULL, 1, "a", "b", "--", "w");
+	ADD(p, NULL, 1, "a", "b", "c", "--", "w2");
+	ADD(p, NULL, 1, "a", "b", "c", "--", "w3");
+	ADD(p, NULL, 1, "a", "b", "d");
+	t = new_tree(p);
+	for (const char *const *name = (const char *const[]){"w", "w2", "w3", NULL}; *name; name++)
+		assert_int_equal(find_node(t, *name)->kind, CALLTREE_KIND_WAKER);
+	for (const char *const *name = (const char *const[]){"a", "c", "d", NULL}; *name; name++)
+		assert_int_equal(find_node(t, *name)->kind, CRESSET_FRAME_USER);
+	calltree_free(t);
+	cresset_profile_free(p);
+}
+
 static void test_sources(void **state)
 {
 	struct cresset_profile *p = new_profile();
@@ -360,6 +548,12 @@ int main(void)
 		cmocka_unit_test(test_values_without_width),
 		cmocka_unit_test(test_sums_stop_at_the_end),
 		cmocka_unit_test(test_roots),
+		cmocka_unit_test(test_states),
+		cmocka_unit_test(test_one_state),
+		cmocka_unit_test(test_hide_idle),
+		cmocka_unit_test(test_states_of_text),
+		cmocka_unit_test(test_odd_labels),
+		cmocka_unit_test(test_wakers),
 		cmocka_unit_test(test_sources),
 		cmocka_unit_test(test_too_deep),
 		cmocka_unit_test(test_empty),

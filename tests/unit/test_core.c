@@ -100,13 +100,18 @@ static void stacktab_interns_sequences(void **state)
 	words = stacktab_get(&t, c, &n);
 	assert_int_equal(n, 3);
 	assert_memory_equal(words, three, sizeof(three));
-	stacktab_cut_last(&t, c);
+	stacktab_cut(&t, c, 2);
 	words = stacktab_get(&t, c, &n);
 	assert_int_equal(n, 2);
 	assert_memory_equal(words, three, 2 * sizeof(*three));
+	stacktab_cut(&t, c, 0);
+	stacktab_cut(&t, c, 1);
+	words = stacktab_get(&t, c, &n);
+	assert_int_equal(n, 1);
+	assert_int_equal(words[0], three[1]);
 	assert_null(stacktab_get(&t, 1000, &n));
 	assert_int_equal(n, 0);
-	stacktab_cut_last(&t, 1000);
+	stacktab_cut(&t, 1000, 0);
 	assert_int_equal(stacktab_count(&t), 3);
 	stacktab_release(&t);
 }

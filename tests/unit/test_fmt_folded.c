@@ -134,6 +134,43 @@ static void test_values(void **state)
 	assert_folded("extreme", NULL, "[no stack] 3\nmore 5\nmuch 9223372036854775807\n");
 }
 
+/* Waiting is told by the last element, and what is idle can be left out. */
+static void test_states(void **state)
+{
+	struct cresset_format_options options = CRESSET_FORMAT_OPTIONS_INIT;
+	char *text = folded("wall", NULL);
+	struct cresset_profile *p;
+	size_t n;
+
+	assert_non_null(strstr(text, ";do_syscall_64;futex_wait;schedule;[blocked] 6400000000\n"));
+	assert_non_null(strstr(text, ";do_syscall_64;futex_wait;schedule;[runnable] 200000000\n"));
+	assert_non_null(strstr(text, ";[libc.so.6+0x29d90];do_syscall_64 2400000000\n"));
+	assert_non_null(strstr(text, ";main;do_syscall_64;ep_poll;schedule;[idle] 9000000000\n"));
+	p = read_text(text);
+	free(text);
+	options.hide_idle = true;
+	text = folded("wall", &options);
+	assert_null(strstr(text, "[idle]"));
+	assert_non_null(strstr(text, "ep_poll;schedule;[runnable] 100000000\n"));
+	assert_non_null(strstr(text, "[blocked] 6400000000\n"));
+	free(text);
+	/* Read back, the text is all there is. */
+	assert_int_equal(format_to_memory("folded", p, &options, &text, &n), 0);
+	assert_null(strstr(text, "[idle]"));
+	assert_non_null(strstr(text, "[blocked] 6400000000\n"));
+	free(text);
+	cresset_profile_free(p);
+	/* No stack at all, and no label to begin with. */
+	text = folded("off_cpu", NULL);
+	assert_non_null(strstr(text, "\nserver;[idle] 1500000000\n"));
+	free(text);
+	assert_round("[blocked] 3\na;[blocked];b 2\n", "[blocked] 3\na;[blocked];b 2\n");
+	text = folded("wakers", NULL);
+	assert_non_null(strstr(text, ";schedule;--;try_to_wake_up;main;__libc_start_call_main;"
+				     "waker server;[blocked] 6400000000\n"));
+	free(text);
+}
+
 static void test_read(void **state)
 {
 	assert_round("b;c 2\na 1\r\n\n# comment\n   \nb;c 3\n#x;y\na;b\t7  \n",
@@ -263,6 +300,7 @@ int main(void)
 		cmocka_unit_test(test_escapes),
 		cmocka_unit_test(test_roots),
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_states),
 		cmocka_unit_test(test_read),
 		cmocka_unit_test(test_identical),
 		cmocka_unit_test(test_flags),

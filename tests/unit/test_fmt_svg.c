@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The flame graph: text that any bytes become, numbers, layout, colours, and whole files. A file is
- * checked by a small reader of its own that follows elements, attributes and entities strictly
- * enough to fail on what a browser refuses; tests/e2e runs xmllint and a browser on top.
+ * The flame graph: its layout, time by state, and whole files. A file is checked by a small reader
+ * of its own that follows elements, attributes and entities strictly enough to fail on what a
+ * browser refuses; tests/e2e runs xmllint and a browser on top.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,10 +12,9 @@
 #include <cmocka.h>
 
 #include "formats/svg_layout.h"
-#include "formats/svg_number.h"
-#include "formats/svg_palette.h"
-#include "formats/svg_text.h"
 #include "support/alloc_fail.h"
+#include "support/cases.h"
+#include "support/formats.h"
 
 #include <cresset/format.h>
 
@@ -179,168 +178,6 @@ static void assert_well_formed(const char *text)
 	assert_int_equal(depth, 0);
 }
 
-/* ---- Text. */
-
-static void assert_text(const char *in, size_t columns, const char *expected)
-{
-	struct cresset_sink *sink;
-	size_t size;
-	const char *data;
-
-	assert_int_equal(cresset_sink_memory(&sink), 0);
-	svg_text(sink, in, columns);
-	data = cresset_sink_data(sink, &size);
-	assert_int_equal(size, strlen(expected));
-	assert_memory_equal(data, expected, size);
-	assert_int_equal(cresset_sink_close(sink), 0);
-}
-
-static void test_text_escapes(void **state)
-{
-	assert_text("a<b>&\"c'", 99, "a&lt;b&gt;&amp;&quot;c&#39;");
-	assert_text("]]>", 99, "]]&gt;");
-	assert_text("a\tb\nc", 99, "a b c");
-	assert_text("\x01\x1b[31mred\x7f", 99, "[31mred");
-	assert_text("", 99, "");
-}
-
-static void test_text_is_utf8(void **state)
-{
-	assert_text("é漢\xf0\x9f\x98\x80", 99, "é漢\xf0\x9f\x98\x80");
-	assert_text("a\xff\xc3", 99, "a\ufffd\ufffd");
-	assert_text("\xc0\x80", 99, "\ufffd\ufffd");	       /* overlong */
-	assert_text("\xe0\x80\xaf", 99, "\ufffd\ufffd\ufffd"); /* overlong */
-	assert_text("\xed\xa0\x80", 99, "\ufffd\ufffd\ufffd"); /* a surrogate */
-	assert_text("\xf4\x90\x80\x80", 99, "\ufffd\ufffd\ufffd\ufffd");
-	assert_text("\xe2\x82", 99, "\ufffd\ufffd"); /* cut short */
-	assert_text("\xef\xbf\xbf|\xef\xbf\xbe", 99, "|");
-	assert_text("a\xe2\x80\xae"
-		    "b\xc2\x85", /* right-to-left override, a C1 control */
-		    99, "ab");
-}
-
-static void test_text_is_cut(void **state)
-{
-	char long_name[2000];
-
-	assert_text("abcdef", 6, "abcdef");
-	assert_text("abcdef", 5, "abcd…");
-	assert_text("abcdef", 1, "…");
-	assert_text("abcdef", 0, "");
-	assert_text("<<<<", 3, "&lt;&lt;…");
-	assert_text("漢漢漢", 5, "漢漢…"); /* two columns each */
-	assert_text("漢漢漢", 4, "漢…");
-	assert_int_equal(svg_text_columns("é漢", 99), 3);
-	assert_true(svg_text_columns("abcdef", 3) > 3);
-	memset(long_name, '&', sizeof(long_name) - 1);
-	long_name[sizeof(long_name) - 1] = '\0';
-	assert_int_equal(svg_text_columns(long_name, 5000), sizeof(long_name) - 1);
-}
-
-/* ---- Numbers. */
-
-static void assert_value(int64_t value, const char *type, const char *unit, const char *expected)
-{
-	char buf[SVG_NUMBER_SIZE];
-
-	svg_number_value(buf, value, type, unit);
-	assert_string_equal(buf, expected);
-}
-
-static void test_values(void **state)
-{
-	assert_value(0, "cpu", "nanoseconds", "0 ns");
-	assert_value(999, "cpu", "nanoseconds", "999 ns");
-	assert_value(1500, "cpu", "nanoseconds", "1.50 µs");
-	assert_value(12345678, "cpu", "nanoseconds", "12.3 ms");
-	assert_value(99960000, "cpu", "nanoseconds", "100 ms");
-	assert_value(75400, "cpu", "milliseconds", "75.4 s");
-	assert_value(86400, "cpu", "seconds", "24.0 h");
-	assert_value(INT64_MAX, "cpu", "nanoseconds", "2562048 h");
-	assert_value(1, "samples", "count", "1 sample");
-	assert_value(1234567, "samples", "count", "1,234,567 samples");
-	assert_value(123, "faults", "count", "123 faults");
-	assert_value(999, "alloc", "bytes", "999 B");
-	assert_value(1536, "alloc", "bytes", "1.50 KiB");
-	assert_value(7, "x", "<&>", "7 <&>");
-	assert_value(7, "", "", "7 samples");
-}
-
-static void test_percent(void **state)
-{
-	char buf[SVG_NUMBER_SIZE];
-
-	svg_number_percent(buf, 1, 3);
-	assert_string_equal(buf, "33.33 %");
-	svg_number_percent(buf, INT64_MAX, INT64_MAX);
-	assert_string_equal(buf, "100.00 %");
-	svg_number_percent(buf, INT64_MAX / 2, INT64_MAX);
-	assert_string_equal(buf, "50.00 %");
-	svg_number_percent(buf, 1, UINT64_MAX);
-	assert_string_equal(buf, "<0.01 %");
-	svg_number_percent(buf, 0, 5);
-	assert_string_equal(buf, "0.00 %");
-}
-
-/* ---- Colours. */
-
-/* x^2.4, the fifth root of x² by bisection: no need for libm. */
-static double power_24(double x)
-{
-	double low = 0, high = 1;
-
-	for (int i = 0; i < 60; i++) {
-		double mid = (low + high) / 2;
-
-		*(mid * mid * mid * mid * mid < x * x ? &low : &high) = mid;
-	}
-	return x * x * low;
-}
-
-static double luminance(uint32_t color)
-{
-	double sum = 0;
-	static const double weight[] = {0.2126, 0.7152, 0.0722};
-
-	for (int i = 0; i < 3; i++) {
-		double c = (double)(color >> (16 - 8 * i) & 0xff) / 255;
-
-		sum += weight[i] * (c <= 0.03928 ? c / 12.92 : power_24((c + 0.055) / 1.055));
-	}
-	return sum;
-}
-
-static double contrast(uint32_t a, uint32_t b)
-{
-	double x = luminance(a) + 0.05, y = luminance(b) + 0.05;
-
-	return x > y ? x / y : y / x;
-}
-
-static void test_contrast(void **state)
-{
-	for (int dark = 0; dark < 2; dark++) {
-		struct svg_ink ink = svg_palette_ink(dark);
-
-		assert_true(contrast(ink.text, ink.background) >= 4.5);
-		assert_true(contrast(ink.faint, ink.background) >= 4.5);
-		for (uint32_t kind = 0; kind < SVG_N_KINDS; kind++)
-			for (uint32_t i = 0; i < SVG_N_SHADES; i++)
-				assert_true(
-					contrast(kind == SVG_KIND_MERGED ? ink.merged : ink.frame,
-						 svg_palette_color(kind, i, dark)) >= 4.5);
-	}
-}
-
-static void test_kinds_differ(void **state)
-{
-	for (uint32_t a = 0; a < SVG_N_KINDS; a++)
-		for (uint32_t b = 0; b < a; b++)
-			for (int dark = 0; dark < 2; dark++)
-				assert_int_not_equal(svg_palette_color(a, 0, dark),
-						     svg_palette_color(b, 0, dark));
-}
-
 /* ---- Layout. */
 
 static void new_layout(struct svg_layout *l, const struct cresset_profile *p, double min_width)
@@ -494,6 +331,125 @@ static void test_file(void **state)
 	cresset_profile_free(p);
 }
 
+/* Between two marks; the second is looked for behind the first. malloc'ed. */
+static char *between(const char *text, const char *from, const char *to)
+{
+	const char *at = strstr(text, from), *end = at ? strstr(at, to) : NULL;
+
+	if (!end)
+		fail_msg("no %s … %s", from, to);
+	return strndup(at, (size_t)(end - at));
+}
+
+static void test_states(void **state)
+{
+	struct cresset_profile *p = test_case_profile("wall");
+	char *text = svg_of(p, NULL), *part;
+
+	assert_well_formed(text);
+	assert_non_null(strstr(text, ">wall · server · 10.0 s</title>"));
+	assert_non_null(strstr(text, "By state: on CPU 3.00 s, 15.00 %; runnable 600 ms, 3.00 %; "
+				     "blocked 7.40 s, 37.00 %; idle 9.00 s, 45.00 %.\n"));
+	/* The legend, drawn, and the bar. */
+	assert_non_null(strstr(text, ">on CPU 3.00 s, 15.00 %</text>"));
+	assert_non_null(strstr(text, ">idle 9.00 s, 45.00 %</text>"));
+	part = between(text, "<svg class=\"sb\"", "</svg>");
+	assert_non_null(strstr(part, "<rect class=\"u3\" x=\"0\" width=\"1764\""));
+	assert_non_null(strstr(part, "<rect class=\"b3\" x=\"2116\" width=\"4352\""));
+	assert_non_null(strstr(part, "<rect class=\"d3\" x=\"6468\" width=\"5292\""));
+	free(part);
+	/* The split of a box, and its hue: what ran has its own, what waited its state's. */
+	assert_non_null(strstr(text,
+			       "<title>all\n20.0 s, 100.00 %\n"
+			       "on CPU 3.00 s, runnable 600 ms, blocked 7.40 s, idle 9.00 s<"));
+	assert_non_null(strstr(text, "blocked 7.40 s\nlibc.so.6</title><rect class=\"u"));
+	assert_non_null(strstr(text, "<title>futex_wait\n6.60 s, 33.00 %\nrunnable 200 ms, "
+				     "blocked 6.40 s</title><rect class=\"q"));
+	assert_non_null(strstr(text, "<title>preempt_schedule_irq\n300 ms, 1.50 %\n"
+				     "all of it runnable</title><rect class=\"y"));
+	assert_non_null(strstr(text, "<title>[blocked]\n6.40 s, 32.00 %</title><rect class=\"b"));
+	/* What waits in a function is its time. */
+	assert_non_null(strstr(text, "Most of the time itself: schedule 83.50 %, "
+				     "do_syscall_64 12.00 %"));
+	free(text);
+	cresset_profile_free(p);
+}
+
+static void test_hidden_idle(void **state)
+{
+	struct cresset_format_options options = CRESSET_FORMAT_OPTIONS_INIT;
+	struct cresset_profile *p = test_case_profile("wall");
+	char *text;
+
+	options.hide_idle = true;
+	text = svg_of(p, &options);
+	assert_well_formed(text);
+	assert_null(strstr(text, "<title>[idle]"));
+	assert_non_null(strstr(text, "<title>all\n11.0 s, 100.00 %\n"));
+	assert_non_null(strstr(text, "11.0 s of wall · 9.00 s of idle waits hidden · "));
+	/* Shares of the whole: the states still add up. */
+	assert_non_null(strstr(text, ">on CPU 3.00 s, 15.00 %</text>"));
+	assert_non_null(strstr(text, ">idle 9.00 s, 45.00 %, hidden</text>"));
+	free(text);
+	cresset_profile_free(p);
+	/* Nothing but what is hidden. */
+	p = new_profile();
+	add(p, "[idle]", 5);
+	text = svg_of(p, &options);
+	assert_well_formed(text);
+	assert_non_null(strstr(text, ">no samples</text>"));
+	assert_non_null(strstr(text, ">idle 50.0 ms, 100.00 %, hidden</text>"));
+	free(text);
+	cresset_profile_free(p);
+}
+
+/* A merged box has the split of what was merged, and nothing else. */
+static void test_merged_states(void **state)
+{
+	struct cresset_format_options options = CRESSET_FORMAT_OPTIONS_INIT;
+	struct cresset_profile *p = new_profile();
+	char *text;
+
+	add(p, "main;wide;[blocked]", 91);
+	add(p, "main;a;[blocked]", 4);
+	add(p, "main;b", 3);
+	add(p, "main;c;[runnable]", 2);
+	options.min_width = 10;
+	text = svg_of(p, &options);
+	assert_non_null(strstr(text, "<title>… 5 frames\n90.0 ms, 9.00 %\n"
+				     "on CPU 30.0 ms, runnable 20.0 ms, blocked 40.0 ms</title>"));
+	free(text);
+	cresset_profile_free(p);
+}
+
+/* What was folded and read back has the same states, in the same colours. */
+static void test_states_of_folded(void **state)
+{
+	struct cresset_profile *p = test_case_profile("wakers"), *back;
+	static const char *const classes[] = {"<rect class=\"b", "<rect class=\"n",
+					      "<rect class=\"s", "<rect class=\"w"};
+	char *text = svg_of(p, NULL), *folded, *again;
+	struct cresset_error err;
+	size_t n;
+
+	assert_non_null(strstr(text, "<title>--\n7.50 s, 100.00 %\nrunnable 200 ms, blocked 7.30 s"
+				     "</title><rect class=\"s"));
+	assert_non_null(strstr(text, ">waker</text>"));
+	assert_int_equal(format_to_memory("folded", p, NULL, &folded, &n), 0);
+	assert_int_equal(format_from_memory("folded", folded, n, &back, &err), 0);
+	again = svg_of(back, NULL);
+	assert_well_formed(again);
+	for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
+		assert_true(count(text, classes[i]) > 1);
+		assert_int_equal(count(text, classes[i]), count(again, classes[i]));
+	}
+	free(folded);
+	free(text);
+	free(again);
+	cresset_profile_free(p);
+	cresset_profile_free(back);
+}
+
 static void test_same_bytes(void **state)
 {
 	struct cresset_profile *p = typical_profile(), *q = typical_profile();
@@ -625,7 +581,7 @@ static void test_full_disk(void **state)
 
 static void test_allocations_fail(void **state)
 {
-	struct cresset_profile *p = typical_profile();
+	struct cresset_profile *p = *state ? test_case_profile(*state) : typical_profile();
 	char *text;
 	bool refused = true;
 	int r = -1;
@@ -644,17 +600,14 @@ static void test_allocations_fail(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_text_escapes),
-		cmocka_unit_test(test_text_is_utf8),
-		cmocka_unit_test(test_text_is_cut),
-		cmocka_unit_test(test_values),
-		cmocka_unit_test(test_percent),
-		cmocka_unit_test(test_contrast),
-		cmocka_unit_test(test_kinds_differ),
 		cmocka_unit_test(test_layout_merges_narrow),
 		cmocka_unit_test(test_layout_has_a_bound),
 		cmocka_unit_test(test_scale_is_exact),
 		cmocka_unit_test(test_file),
+		cmocka_unit_test(test_states),
+		cmocka_unit_test(test_hidden_idle),
+		cmocka_unit_test(test_merged_states),
+		cmocka_unit_test(test_states_of_folded),
 		cmocka_unit_test(test_same_bytes),
 		cmocka_unit_test(test_hostile_text),
 		cmocka_unit_test(test_empty_profile),
@@ -662,6 +615,7 @@ int main(void)
 		cmocka_unit_test(test_huge_values),
 		cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_allocations_fail),
+		cmocka_unit_test_prestate(test_allocations_fail, "wall"),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

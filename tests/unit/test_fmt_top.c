@@ -64,6 +64,106 @@ static void test_recorded(void **state)
 	free(text);
 }
 
+/* A column for each state; waiting is the own time of who called into the kernel. */
+static void test_states(void **state)
+{
+	struct cresset_format_options options = CRESSET_FORMAT_OPTIONS_INIT;
+	char *text;
+
+	options.top = 4;
+	text = top("wall", &options);
+	assert_string_equal(
+		text,
+		"wall: 20.0 s over 10.0 s, at 99 Hz\n"
+		"\n"
+		" SELF%     CPU  RUNNABLE  BLOCKED    WALL  TOTAL%   TOTAL  MODULE     FUNCTION\n"
+		" 45.5%     0 s    100 ms   9.00 s  9.10 s   50.0%  10.0 s  server     main\n"
+		" 38.0%     0 s    200 ms   7.40 s  7.60 s   50.0%  10.0 s  libc.so.6  "
+		"[libc.so.6+0x29d90]\n"
+		" 12.0%  2.40 s       0 s      0 s  2.40 s   95.5%  19.1 s  [kernel]   "
+		"[k] do_syscall_64\n"
+		"  4.5%  600 ms    300 ms      0 s  900 ms   54.5%  10.9 s  server     "
+		"clamp<int>(int, int)\n"
+		"... and 7 more\n"
+		"\nThreads\n"
+		"  COMM/THREAD        PID   TID    WALL     CPU  RUNNABLE  BLOCKED     SUM\n"
+		"  server            4242  4242  10.0 s  600 ms    400 ms   9.00 s  10.0 s\n"
+		"  server/worker #1  4242  4250  10.0 s  2.40 s    200 ms   7.40 s  10.0 s\n"
+		"  all                           20.0 s  3.00 s    600 ms   16.4 s  20.0 s\n");
+	free(text);
+	/* By another value: that decides the order. */
+	options.value_index = 0;
+	text = top("wall", &options);
+	assert_non_null(strstr(text, "cpu: 3.00 s over 10.0 s"));
+	assert_non_null(strstr(text, "\n 80.0%  2.40 s       0 s      0 s  2.40 s   80.0%"));
+	assert_non_null(strstr(text, "TID     CPU  RUNNABLE  BLOCKED    WALL\n"
+				     "  server/worker #1  4242  4250  2.40 s"));
+	free(text);
+}
+
+/* What is left out is a row, and the last row is the whole. */
+static void test_threads_left_out(void **state)
+{
+	struct cresset_format_options options = CRESSET_FORMAT_OPTIONS_INIT;
+	char *text;
+
+	options.top = 1;
+	text = top("off_cpu", &options);
+	assert_non_null(strstr(text,
+			       "\nThreads\n"
+			       "  COMM/THREAD   PID   TID  OFF_CPU  BLOCKED  RUNNABLE     SUM\n"
+			       "  server       4242  4242   9.00 s   9.00 s       0 s  9.00 s\n"
+			       "  2 more                    8.10 s   7.90 s    200 ms  8.10 s\n"
+			       "  all                       17.1 s   16.9 s    200 ms  17.1 s\n"));
+	free(text);
+	/* No frame of the waker is in the table. */
+	text = top("wakers", NULL);
+	assert_null(strstr(text, "waker server"));
+	assert_null(strstr(text, "try_to_wake_up"));
+	assert_non_null(strstr(text, "100.0%   7.30 s    200 ms   7.50 s  100.0%"));
+	free(text);
+}
+
+/* More types than columns, values that do not fit, and samples of no thread. */
+static void test_odd_states(void **state)
+{
+	struct cresset_format_options options = CRESSET_FORMAT_OPTIONS_INIT;
+	const int64_t values[] = {INT64_MAX, 1, 2, 3, 4, 5, INT64_MIN};
+	struct cresset_label l = {.num = INT64_MIN};
+	struct cresset_profile *p;
+	uint32_t frame, stack, labels;
+	char *text, type[600];
+	size_t n;
+
+	assert_int_equal(cresset_profile_new(&p), 0);
+	for (size_t i = 0; i < 7; i++) {
+		memset(type, "a\xff\x1b\xc3"[i % 4], sizeof(type) - 1);
+		type[599] = '\0';
+		type[0] = (char)('p' + i);
+		assert_int_equal(cresset_profile_add_value_type(p, type, "seconds"), 0);
+	}
+	assert_int_equal(cresset_profile_add_frame(p, "f", 1, 0, &frame), 0);
+	assert_int_equal(cresset_profile_add_stack(p, &frame, 1, &stack), 0);
+	assert_int_equal(cresset_profile_add_string(p, "tid", 3, &l.key), 0);
+	assert_int_equal(cresset_profile_add_labels(p, &l, 1, &labels), 0);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(cresset_profile_add_sample(p, stack, labels, values), 0);
+		assert_int_equal(cresset_profile_add_sample(p, stack, 0, values), 0);
+	}
+	cresset_profile_set_default_type(p, 5);
+	options.columns = 80;
+	assert_int_equal(format_to_memory("top", p, &options, &text, &n), 0);
+	assert_true(text_is_utf8(text, n));
+	assert_null(strchr(text, '\x1b'));
+	assert_non_null(strstr(text, "  PAAA"));
+	assert_null(strstr(text, "  TAAA"));			    /* the fifth: no room … */
+	assert_non_null(strstr(text, "  U\xef\xbf\xbd"));	    /* … beside the default one */
+	assert_non_null(strstr(text, "\n  -            "));	    /* no thread's */
+	assert_non_null(strstr(text, "0  -9223372036854775808  ")); /* a tid of any size */
+	free(text);
+	cresset_profile_free(p);
+}
+
 static void test_nothing(void **state)
 {
 	char *text = top("nothing", NULL);
@@ -75,16 +175,12 @@ static void test_nothing(void **state)
 	free(text);
 }
 
-/* With a width no line is longer than it, unless even the shortest name does not fit. */
-static void test_columns(void **state)
+/* No line is longer. Frees text. */
+static void assert_fits(char *text, size_t columns)
 {
-	struct cresset_format_options options = CRESSET_FORMAT_OPTIONS_INIT;
-	char *text, *line, *rest;
+	char *line, *rest;
 
-	options.columns = 100;
-	text = top("hostile", &options);
-	line = strtok_r(text, "\n", &rest);
-	for (; line; line = strtok_r(NULL, "\n", &rest)) {
+	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
 		size_t width = 0;
 
 		assert_true(text_is_utf8(line, strlen(line)));
@@ -92,9 +188,23 @@ static void test_columns(void **state)
 			assert_true((unsigned char)*c >= ' ');
 			width += (*c & 0xc0) != 0x80;
 		}
-		assert_in_range(width, 1, 100);
+		assert_in_range(width, 1, columns);
 	}
 	free(text);
+}
+
+/* With a width no line is longer than it, unless even the shortest name does not fit. */
+static void test_columns(void **state)
+{
+	struct cresset_format_options options = CRESSET_FORMAT_OPTIONS_INIT;
+	char *text;
+
+	options.columns = 100;
+	assert_fits(top("hostile", &options), 100);
+	options.columns = 80;
+	assert_fits(top("wall", &options), 80);
+	assert_fits(top("off_cpu", &options), 80);
+	assert_fits(top("wakers", &options), 80);
 	options.color = true;
 	text = top("names", &options);
 	assert_non_null(strstr(text, "\x1b[1m SELF%"));
@@ -166,7 +276,7 @@ static void test_utf8(void **state)
 
 static void test_allocations(void **state)
 {
-	struct cresset_profile *p = test_case_profile("recorded");
+	struct cresset_profile *p = test_case_profile(*state);
 	unsigned int n;
 
 	for (n = 1; alloc_fail_next(&n, 10000);) {
@@ -187,10 +297,17 @@ static void test_allocations(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sums),	    cmocka_unit_test(test_recorded),
-		cmocka_unit_test(test_nothing),	    cmocka_unit_test(test_columns),
-		cmocka_unit_test(test_values),	    cmocka_unit_test(test_utf8),
-		cmocka_unit_test(test_allocations),
+		cmocka_unit_test(test_sums),
+		cmocka_unit_test(test_recorded),
+		cmocka_unit_test(test_states),
+		cmocka_unit_test(test_threads_left_out),
+		cmocka_unit_test(test_odd_states),
+		cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_columns),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_utf8),
+		cmocka_unit_test_prestate(test_allocations, "recorded"),
+		cmocka_unit_test_prestate(test_allocations, "wall"),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

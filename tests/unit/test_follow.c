@@ -37,12 +37,17 @@ struct env {
 	uint64_t clock;
 };
 
-static void begin(struct env *e, bool everything)
+static void begin_with(struct env *e, bool everything, struct early *early)
 {
 	struct follow_options options = {
-		.everything = everything, .max_blocks = 8192, .epoch = &e->epoch};
+		.everything = everything, .max_blocks = 8192, .early = early, .epoch = &e->epoch};
 
 	assert_int_equal(follow_new(&e->mem->m, &e->pm, &options, &e->follow), 0);
+}
+
+static void begin(struct env *e, bool everything)
+{
+	begin_with(e, everything, NULL);
 }
 
 static int setup(void **state)
@@ -303,6 +308,68 @@ static void kinds_of_memory(void **state)
 	}
 }
 
+/* Compiled before there was anything to publish it in: there before anybody asks. */
+static void tables_made_early(void **state)
+{
+	struct env *e = *state;
+	struct procmap_record running = {.kind = PROCMAP_PROCESS,
+					 .pid = PARENT,
+					 .exec_id = EXEC_ID,
+					 .flags = PROCMAP_RUNNING};
+	struct early *early;
+	uint32_t dso;
+
+	assert_int_equal(early_new(&early), 0);
+	/* One runs and one sleeps; what the second one has is the first one's all the same. */
+	running.time_ns = ++e->clock;
+	assert_int_equal(procmap_feed_scan(&e->pm, &running, ""), 0);
+	feed_self(e, PARENT, BASE);
+	feed_process(e, OTHER);
+	feed_map(e, OTHER, "/does/not/exist", JIT, 0x1000);
+	assert_int_equal(early_add_running(early, &e->pm), 0);
+	assert_int_equal(early_pending(early), 1);
+	/* Once is enough, whoever has it. */
+	assert_int_equal(early_add(early, &e->pm, PARENT), 0);
+	assert_int_equal(early_add(early, &e->pm, OTHER), 0);
+	assert_int_equal(early_add(early, &e->pm, CHILD), 0);
+	assert_int_equal(early_pending(early), 1);
+	begin_with(e, true, early);
+	assert_int_equal(follow_await(e->follow, 60000), 0);
+	assert_int_equal(early_pending(early), 0);
+	assert_int_equal(follow_all(e->follow), 0);
+	serve(e);
+	check_self(e, PARENT, EXEC_ID, BASE);
+	/* The kernel can tell it by its inode. */
+	dso = fake_range(e->mem, PARENT, EXEC_ID, BASE)->dso;
+	assert_int_equal(e->mem->n_files, 1);
+	assert_int_equal(e->mem->files[0].dso, dso);
+	assert_int_equal(e->mem->prepared, 1);
+	follow_free(e->follow);
+	e->follow = NULL;
+	early_free(early);
+}
+
+/* What is begun early and not finished in time is published when it is. */
+static void early_but_slow(void **state)
+{
+	struct env *e = *state;
+	struct early *early;
+
+	assert_int_equal(early_new(&early), 0);
+	feed_process(e, PARENT);
+	feed_self(e, PARENT, BASE);
+	assert_int_equal(early_add(early, &e->pm, PARENT), 0);
+	begin_with(e, false, early);
+	assert_int_equal(follow_process(e->follow, PARENT), 0);
+	assert_int_equal(follow_await(e->follow, 0), 0);
+	settle(e);
+	assert_int_equal(early_pending(early), 0);
+	check_self(e, PARENT, EXEC_ID, BASE);
+	follow_free(e->follow);
+	e->follow = NULL;
+	early_free(early);
+}
+
 /* Frames by file give the location that the run-time address gives. */
 static void locations(void **state)
 {
@@ -414,7 +481,8 @@ int main(void)
 		TEST(targets_at_once),	      TEST(everything_lazily),
 		TEST(fork_exec_exit),	      TEST(what_is_missed_is_repaired),
 		TEST(kinds_of_memory),	      TEST(locations),
-		TEST(ids_of_forgotten_files),
+		TEST(ids_of_forgotten_files), TEST(tables_made_early),
+		TEST(early_but_slow),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,7 +83,7 @@ static int tear_down(void **state)
 static struct drain_row *add_row(struct fixture *f, uint64_t kernel, uint64_t user,
 				 unsigned int flags)
 {
-	struct drain_row row = {.count = 3};
+	struct drain_row row = {.count = {.n = 3}};
 
 	row.key.kernel_stack = kernel;
 	row.key.user_stack = user;

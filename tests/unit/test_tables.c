@@ -23,6 +23,7 @@ struct fixture {
 	struct tabmem_fake *mem;
 	struct tables t;
 	unsigned int freed;
+	unsigned int unused[DSOS]; /* how often said */
 };
 
 static int set_up(void **state)
@@ -380,25 +381,35 @@ static void on_free(void *arg, uint32_t owner)
 	assert_int_equal(owner, 1002);
 }
 
+static void on_unused(void *arg, uint32_t id)
+{
+	struct fixture *f = arg;
+
+	f->unused[id]++;
+}
+
 static void ids_come_back(void **state)
 {
 	struct fixture *f = *state;
+	const struct tables_sweeping by = {on_unused, on_free, f};
 	uint32_t a = add(f, 1), b = add(f, 2);
 	bool used[DSOS] = {false};
 
 	assert_int_equal(publish_n(f, a, 300, 0), 0);
 	assert_int_equal(publish_n(f, b, 300, 0), 0);
 	used[a] = true;
-	assert_int_equal(tables_sweep(&f->t, used, on_free, f), 0);
+	assert_int_equal(tables_sweep(&f->t, used, &by), 0);
 	assert_int_equal(f->freed, 0);
+	assert_int_equal(f->unused[b], 1);
+	assert_int_equal(f->unused[a], 0);
 	assert_int_equal(f->mem->m.dsos[b].state, CRESSET_DSO_READY);
 	/* In between it was used. */
 	used[b] = true;
-	assert_int_equal(tables_sweep(&f->t, used, on_free, f), 0);
+	assert_int_equal(tables_sweep(&f->t, used, &by), 0);
 	used[b] = false;
-	assert_int_equal(tables_sweep(&f->t, used, on_free, f), 0);
+	assert_int_equal(tables_sweep(&f->t, used, &by), 0);
 	assert_int_equal(f->freed, 0);
-	assert_int_equal(tables_sweep(&f->t, used, on_free, f), 0);
+	assert_int_equal(tables_sweep(&f->t, used, &by), 0);
 	assert_int_equal(f->freed, 1);
 	assert_int_equal(f->mem->waits, 1);
 	assert_int_equal(f->mem->m.dsos[b].state, CRESSET_DSO_FREE);

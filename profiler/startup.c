@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+/* See startup.h. */
+#include "startup.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+
+static void *work(void *startup)
+{
+	struct startup *u = startup;
+	struct session *s = u->session;
+
+	u->result = procmap_scan(s->procmap, &u->error);
+	if (!u->result && s->unwinder->scanned) {
+		u->result = s->unwinder->scanned(s);
+		if (u->result)
+			cresset_error_set(&u->error, u->result, "cannot prepare to unwind: %s",
+					  strerror(-u->result));
+	}
+	return NULL;
+}
+
+static int say_nothing(enum libbpf_print_level level, const char *format, va_list args)
+{
+	return 0;
+}
+
+/*
+ * What libbpf prints by is one for all threads. Both set it and set it back to what they have met,
+ * which is then the same for both.
+ */
+int startup_begin(struct startup *u, struct session *s, struct cresset_error *err)
+{
+	sigset_t all, before;
+	int r;
+
+	memset(u, 0, sizeof(*u));
+	u->session = s;
+	u->print = libbpf_set_print(say_nothing);
+	/* Signals are the business of the program that we are in. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	r = -pthread_create(&u->thread, NULL, work, u);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (!r)
+		return 0;
+	libbpf_set_print(u->print);
+	return cresset_error_set(err, r, "cannot start a thread: %s", strerror(-r));
+}
+
+int startup_end(struct startup *u, struct cresset_error *err)
+{
+	pthread_join(u->thread, NULL);
+	libbpf_set_print(u->print);
+	if (u->result && err)
+		*err = u->error;
+	return u->result;
+}
