@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * dict_read - see dict_read.h. Entries of a kind stand in an array by id, lines, labels and texts
+ * in an arena. An entry whose chunk could not be read stays "not there", which is what an id that
+ * does not exist is, too.
+ */
+#include "store/dict_read.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* Of entries of a kind: far more than a writer puts into one dictionary. */
+enum { MAX_COUNT = 1 << 24 };
+
+struct entry {
+	union {
+		const char *text;
+		struct cresset_mapping mapping;
+		struct cresset_function function;
+		struct cresset_location location;
+		const struct cresset_label *labels;
+	};
+	const struct cresset_line *lines;
+	uint32_t n;
+	uint32_t id; /* of the profile */
+	bool there;
+	bool added; /* id is set */
+};
+
+struct kind {
+	uint32_t count;
+	struct entry *entries; /* [0 … count]; NULL: none was asked for yet */
+};
+
+struct dict_reader {
+	struct catalog *catalog;
+	uint32_t dict;
+	int error;
+	uint64_t missing;
+	struct arena arena;
+	struct vec plain;
+	struct vec mapped; /* scratch: ids, or lines, of the profile */
+	struct kind kinds[DICT_KINDS];
+	struct dict_code codes[DICT_KINDS];
+};
+
+int dict_reader_new(struct catalog *c, uint32_t dict, struct dict_reader **ret,
+		    struct cresset_error *err)
+{
+	struct dict_reader *d = calloc(1, sizeof(*d));
+	int r = 0;
+
+	if (!d)
+		return -ENOMEM;
+	d->catalog = c;
+	d->dict = dict;
+	arena_init(&d->arena);
+	vec_init(&d->plain, 1);
+	vec_init(&d->mapped, 1);
+	for (size_t i = 0; i < DICT_KINDS; i++)
+		dict_code_init(&d->codes[i], (enum dict_kind)i);
+	for (size_t i = 0; i < DICT_KINDS && r == 0; i++) {
+		struct catalog_chunk chunk;
+
+		r = catalog_chunk(c, dict, (uint32_t)i, INT32_MAX, &chunk, err);
+		if (r == 0 && chunk.first < MAX_COUNT && chunk.n < MAX_COUNT)
+			d->kinds[i].count = chunk.first + chunk.n - 1;
+		if (r == -ENOENT)
+			r = 0;
+	}
+	if (r < 0) {
+		dict_reader_free(d);
+		return r;
+	}
+	*ret = d;
+	return 0;
+}
+
+void dict_reader_free(struct dict_reader *d)
+{
+	if (!d)
+		return;
+	for (size_t i = 0; i < DICT_KINDS; i++) {
+		free(d->kinds[i].entries);
+		dict_code_release(&d->codes[i]);
+	}
+	arena_release(&d->arena);
+	vec_release(&d->plain);
+	vec_release(&d->mapped);
+	free(d);
+}
+
+uint32_t dict_reader_count(const struct dict_reader *d, enum dict_kind kind)
+{
+	return d->kinds[kind].count;
+}
+
+uint64_t dict_reader_missing(const struct dict_reader *d)
+{
+	return d->missing;
+}
+
+int dict_reader_error(const struct dict_reader *d)
+{
+	return d->error;
+}
+
+static int fail(struct dict_reader *d, int error)
+{
+	if (!d->error)
+		d->error = error;
+	return error;
+}
+
+static void *keep_array(struct dict_reader *d, const void *data, size_t n, size_t element)
+{
+	void *copy = arena_alloc(&d->arena, n * element + 1, 8);
+
+	if (copy && n)
+		memcpy(copy, data, n * element);
+	return copy;
+}
+
+/* An entry with what it points at. */
+static int keep_entry(struct dict_reader *d, enum dict_kind kind, const struct dict_entry *e,
+		      struct entry *to)
+{
+	const void *kept = "";
+
+	switch (kind) {
+	case DICT_STRING:
+		kept = to->text = arena_strndup(&d->arena, e->string.text, e->string.len);
+		break;
+	case DICT_MAPPING:
+		to->mapping = e->mapping;
+		break;
+	case DICT_FUNCTION:
+		to->function = e->function;
+		break;
+	case DICT_LOCATION:
+		to->location = e->location;
+		kept = to->lines = keep_array(d, e->lines, e->n, sizeof(*e->lines));
+		break;
+	default:
+		kept = to->labels = keep_array(d, e->labels, e->n, sizeof(*e->labels));
+		break;
+	}
+	if (!kept)
+		return -ENOMEM;
+	to->n = (uint32_t)e->n;
+	to->there = true;
+	return 0;
+}
+
+/* The chunk that has id, unpacked. -ENOENT also for one that is damaged. */
+static int open_chunk(struct dict_reader *d, enum dict_kind kind, uint32_t id, uint32_t *ret_first,
+		      uint32_t *ret_n)
+{
+	struct catalog_chunk chunk;
+	int r = catalog_chunk(d->catalog, d->dict, kind, id, &chunk, NULL);
+
+	if (r == 0 && (id - chunk.first >= chunk.n || !chunk.first))
+		return -ENOENT;
+	r = r ?: dict_unpack(chunk.data, chunk.size, &d->plain);
+	if (r == -EBADMSG || r == -ENOENT)
+		return -ENOENT;
+	if (r < 0)
+		return fail(d, r);
+	dict_code_begin(&d->codes[kind]);
+	*ret_first = chunk.first;
+	*ret_n = chunk.n;
+	return 0;
+}
+
+static int load_chunk(struct dict_reader *d, enum dict_kind kind, uint32_t id)
+{
+	struct kind *k = &d->kinds[kind];
+	struct bytes_in in;
+	uint32_t first, n;
+	int r = open_chunk(d, kind, id, &first, &n);
+
+	if (r < 0)
+		return r;
+	in = bytes_in(d->plain.data, d->plain.n);
+	for (uint32_t i = 0; i < n && r == 0 && first + i <= k->count; i++) {
+		struct dict_entry e;
+
+		r = dict_decode(&d->codes[kind], &in, &e);
+		r = r ?: keep_entry(d, kind, &e, &k->entries[first + i]);
+	}
+	return r == -ENOMEM ? fail(d, r) : 0;
+}
+
+/* NULL: there is none, or it is damaged. */
+static struct entry *find(struct dict_reader *d, enum dict_kind kind, uint32_t id)
+{
+	struct kind *k = &d->kinds[kind];
+
+	if (!id || id > k->count || d->error)
+		return NULL;
+	if (!k->entries) {
+		k->entries = calloc(k->count + (size_t)1, sizeof(*k->entries));
+		if (!k->entries) {
+			fail(d, -ENOMEM);
+			return NULL;
+		}
+	}
+	if (!k->entries[id].there)
+		load_chunk(d, kind, id);
+	return k->entries[id].there ? &k->entries[id] : NULL;
+}
+
+const char *dict_reader_string(struct dict_reader *d, uint32_t id)
+{
+	struct entry *e = find(d, DICT_STRING, id);
+
+	return e ? e->text : id ? "[damaged]" : "";
+}
+
+const struct cresset_label *dict_reader_series(struct dict_reader *d, uint32_t id, size_t *ret_n)
+{
+	struct entry *e = find(d, DICT_SERIES, id);
+
+	*ret_n = e ? e->n : 0;
+	return e ? e->labels : NULL;
+}
+
+/* ---- Into a profile. */
+
+static int add_string(struct dict_reader *d, struct cresset_profile *p, uint32_t id,
+		      uint32_t *ret_id)
+{
+	struct entry *e = find(d, DICT_STRING, id);
+	const char *text = dict_reader_string(d, id);
+	int r = 0;
+
+	if (e && e->added) {
+		*ret_id = e->id;
+		return 0;
+	}
+	r = cresset_profile_add_string(p, text, strlen(text), ret_id);
+	if (r == 0 && e) {
+		e->id = *ret_id;
+		e->added = true;
+	}
+	return r;
+}
+
+static int add_mapping(struct dict_reader *d, struct cresset_profile *p, uint32_t id,
+		       uint32_t *ret_id)
+{
+	struct entry *e = find(d, DICT_MAPPING, id);
+	struct cresset_mapping m;
+	int r;
+
+	*ret_id = e ? e->id : 0;
+	if (!e || e->added)
+		return 0;
+	m = e->mapping;
+	r = add_string(d, p, e->mapping.file, &m.file);
+	r = r ?: add_string(d, p, e->mapping.build_id, &m.build_id);
+	r = r ?: cresset_profile_add_mapping(p, &m, ret_id);
+	if (r == 0) {
+		e->id = *ret_id;
+		e->added = true;
+	}
+	return r;
+}
+
+static int add_function(struct dict_reader *d, struct cresset_profile *p, uint32_t id,
+			uint32_t *ret_id)
+{
+	struct entry *e = find(d, DICT_FUNCTION, id);
+	struct cresset_function f = {0};
+	int r = 0;
+
+	if (e && e->added) {
+		*ret_id = e->id;
+		return 0;
+	}
+	if (e) {
+		f.start_line = e->function.start_line;
+		r = add_string(d, p, e->function.name, &f.name);
+		r = r ?: add_string(d, p, e->function.system_name, &f.system_name);
+		r = r ?: add_string(d, p, e->function.filename, &f.filename);
+	} else {
+		r = cresset_profile_add_string(p, "[damaged]", 9, &f.name);
+	}
+	r = r ?: cresset_profile_add_function(p, &f, ret_id);
+	if (r == 0 && e) {
+		e->id = *ret_id;
+		e->added = true;
+	}
+	return r;
+}
+
+static int add_location(struct dict_reader *d, struct cresset_profile *p, uint32_t id,
+			uint32_t *ret_id)
+{
+	static const char damaged[] = "[error: damaged store]";
+	struct entry *e = find(d, DICT_LOCATION, id);
+	struct cresset_location l;
+	struct cresset_line *lines;
+	int r;
+
+	if (!e)
+		return cresset_profile_add_frame(p, damaged, sizeof(damaged) - 1,
+						 CRESSET_LOCATION_ERROR, ret_id);
+	*ret_id = e->id;
+	if (e->added)
+		return 0;
+	l = e->location;
+	d->mapped.n = 0;
+	if (vec_reserve(&d->mapped, (e->n + (size_t)1) * sizeof(*lines)) < 0)
+		return -ENOMEM;
+	lines = d->mapped.data;
+	r = add_mapping(d, p, l.mapping, &l.mapping);
+	for (uint32_t i = 0; i < e->n && r == 0; i++) {
+		lines[i] = e->lines[i];
+		r = add_function(d, p, e->lines[i].function, &lines[i].function);
+	}
+	r = r ?: cresset_profile_add_location(p, &l, lines, ret_id);
+	if (r == 0) {
+		e->id = *ret_id;
+		e->added = true;
+	}
+	return r;
+}
+
+/* A stack's locations are root first here, leaf first in the profile. */
+static int add_stack(struct dict_reader *d, struct cresset_profile *p, const struct dict_entry *e,
+		     struct vec *ids, uint32_t *ret_id)
+{
+	uint32_t *out;
+
+	ids->n = 0;
+	if (vec_reserve(ids, e->n + 1) < 0)
+		return -ENOMEM;
+	out = ids->data;
+	for (size_t i = 0; i < e->n; i++) {
+		int r = add_location(d, p, e->frames[i], &out[e->n - 1 - i]);
+
+		if (r < 0)
+			return r;
+	}
+	return cresset_profile_add_stack(p, out, e->n, ret_id);
+}
+
+static int add_missing(struct dict_reader *d, struct cresset_profile *p, uint32_t *ret_id)
+{
+	uint32_t location;
+	int r = add_location(d, p, 0, &location);
+
+	d->missing++;
+	return r ?: cresset_profile_add_stack(p, &location, 1, ret_id);
+}
+
+/* A chunk of stacks, unpacked and read up to some entry. */
+struct stack_chunk {
+	struct bytes_in in;
+	struct vec plain;
+	struct dict_entry entry;
+	uint32_t next; /* the id that is read next; 0: no chunk */
+	uint32_t end;  /* past the last */
+};
+
+/* Reads on to stack id. -ENOENT: it is damaged. */
+static int seek_stack(struct dict_reader *d, struct stack_chunk *c, uint32_t id)
+{
+	struct vec swap = c->plain;
+	uint32_t n;
+	int r = 0;
+
+	if (!c->next || id >= c->end) {
+		/* The entries of other kinds are unpacked into the same place meanwhile. */
+		c->next = 0;
+		r = open_chunk(d, DICT_STACK, id, &c->next, &n);
+		if (r < 0) {
+			c->next = 0;
+			return r;
+		}
+		c->plain = d->plain;
+		d->plain = swap;
+		c->in = bytes_in(c->plain.data, c->plain.n);
+		c->end = c->next + n;
+	}
+	while (c->next <= id && r == 0) {
+		r = dict_decode(&d->codes[DICT_STACK], &c->in, &c->entry);
+		c->next++;
+	}
+	if (r == -EBADMSG) {
+		c->next = 0;
+		return -ENOENT;
+	}
+	return r;
+}
+
+int dict_reader_stacks(struct dict_reader *d, struct cresset_profile *p, const uint32_t *stacks,
+		       size_t n, uint32_t *ret_ids)
+{
+	struct stack_chunk chunk = {.next = 0};
+	struct vec ids;
+	int r = 0;
+
+	vec_init(&chunk.plain, 1);
+	vec_init(&ids, sizeof(uint32_t));
+	for (size_t i = 0; i < n && r == 0; i++) {
+		if (!stacks[i]) {
+			ret_ids[i] = 0;
+			continue;
+		}
+		r = stacks[i] > d->kinds[DICT_STACK].count ? -ENOENT
+							   : seek_stack(d, &chunk, stacks[i]);
+		if (r == 0)
+			r = add_stack(d, p, &chunk.entry, &ids, &ret_ids[i]);
+		else if (r == -ENOENT)
+			r = add_missing(d, p, &ret_ids[i]);
+	}
+	vec_release(&ids);
+	vec_release(&chunk.plain);
+	return r ?: d->error;
+}
