@@ -34,6 +34,7 @@ cresset_program(cresset
 	cmd_doctor.c
 	cmd_record.c
 	cmd_report.c
+	cmd_upload.c
 	command.c
 	completion.c
 	events.c
@@ -43,7 +44,7 @@ cresset_program(cresset
 	input.c
 	main.c
 	manpage.c
-	MODULES cresset_cli cresset_recorder cresset_symbolize cresset_formats cresset_core
+	MODULES cresset_cli cresset_export cresset_recorder cresset_symbolize cresset_formats cresset_core
 	LINK PkgConfig::BPF PkgConfig::ZSTD PkgConfig::LZMA PkgConfig::DEFLATE Threads::Threads
 	${CMAKE_DL_LIBS})
 target_include_directories(cresset PRIVATE ${CMAKE_SOURCE_DIR})

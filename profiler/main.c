@@ -11,7 +11,10 @@
 #include "suggest.h"
 #include "term.h"
 
+#include "export/export.h"
+
 #include <bpf/libbpf.h>
+#include <curl/curl.h>
 #include <dlfcn.h>
 #include <libdeflate.h>
 #include <lzma.h>
@@ -33,6 +36,9 @@ static int version(void)
 	printf("with: libbpf %u.%u, zstd %s, liblzma %s, libdeflate %s, demangling of C++ and Rust\n",
 	       libbpf_major_version(), libbpf_minor_version(), ZSTD_versionString(),
 	       lzma_version_string(), LIBDEFLATE_VERSION_STRING);
+	printf("uploads: libcurl %s, OTLP profiles of opentelemetry-proto " EXPORT_OTLP_VERSION
+	       "\n",
+	       curl_version_info(CURLVERSION_NOW)->version);
 	printf("at run time: debuginfod %s\n",
 	       debuginfod ? "found" : "not found (apt-get install libdebuginfod1)");
 	if (debuginfod)

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * http - a plain POST or PUT of gzipped pprof to a URL made from a template: web servers with
+ * WebDAV, artifact stores, collectors of one's own. The id and the kind are also in headers of the
+ * path's making only: a server that needs them has them in the template.
+ *
+ * Nothing is split: a store of files has no limit that we know of.
+ */
+#include "export/template.h"
+
+#include <stdlib.h>
+
+static int encode(const struct export_input *in, struct export_request *r,
+		  struct cresset_error *err)
+{
+	struct vec pprof;
+	char *suffix = NULL;
+	int e = template_fill(in->config->path ? in->config->path : "", in, r, &suffix);
+
+	if (e < 0)
+		return e;
+	free(r->suffix);
+	r->suffix = suffix;
+	vec_init(&pprof, 1);
+	e = export_pprof(in->profile, &pprof, &r->raw_bytes, err);
+	if (e == 0)
+		export_request_take(r, &pprof);
+	vec_release(&pprof);
+	return e;
+}
+
+const struct export_target export_target_http = {
+	.name = "http",
+	.help = "gzipped pprof by plain HTTP POST or PUT, with a template for the path",
+	.path = "",
+	.content_type = "application/octet-stream",
+	.method = "POST",
+	.max_age_s = 24 * 3600,
+	.encode = encode,
+};
