@@ -90,6 +90,10 @@ struct css_set {
 	struct cgroup *dfl_cgrp;
 } CRESSET_RELOCATED;
 
+struct sched_entity {
+	__u64 sum_exec_runtime;
+} CRESSET_RELOCATED;
+
 struct task_struct {
 	unsigned int __state;
 	unsigned int flags;
@@ -101,6 +105,7 @@ struct task_struct {
 	struct mm_struct *mm;
 	struct task_struct *group_leader;
 	struct css_set *cgroups;
+	struct sched_entity se;
 	__u64 start_boottime;
 	__u64 self_exec_id;
 	char comm[16];

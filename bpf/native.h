@@ -26,6 +26,7 @@
 #endif
 #define __noinline     __attribute__((noinline))
 #define barrier_var(v) __asm__ volatile("" : "+r"(v))
+#define barrier()      __asm__ volatile("" ::: "memory")
 #define CRESSET_RELOCATED
 
 struct task_struct;

@@ -39,9 +39,8 @@ static __always_inline bool is_target(const struct task_struct *task)
 	if (!cresset_config.by_pid && !cresset_config.by_tid && !cresset_config.by_cgroup)
 		return true;
 	id = task->tgid;
-	if (cresset_config.by_pid &&
-	    cresset_target_matches(bpf_map_lookup_elem(&target_pids, &id),
-				   task->group_leader->start_boottime))
+	if (cresset_config.by_pid && cresset_target_matches(bpf_map_lookup_elem(&target_pids, &id),
+							    task->group_leader->start_boottime))
 		return true;
 	id = task->pid;
 	if (cresset_config.by_tid &&
@@ -85,10 +84,12 @@ static __always_inline bool sweep(struct task_struct *task, struct cresset_threa
 	__u64 mark = t->mark;
 
 	if (!state_is_blocked(mark_state(mark)) || !(t->flags & THREAD_UNSAMPLED) ||
-	    t->flags & THREAD_TICKET || !has_user_stack(task))
+	    t->flags & THREAD_TICKET || cresset_sched.now_ns < t->out_ns + gap)
 		return false;
-	if (cresset_sched.now_ns < t->out_ns + gap)
+	if (!has_user_stack(task)) {
+		t->flags &= ~THREAD_UNSAMPLED;
 		return false;
+	}
 	ticket_give(t, task);
 	return true;
 }
@@ -114,10 +115,30 @@ static __always_inline void wait_cut(__u32 slot_id, struct cresset_slot *slot,
 	wait_fill(s, t, task, blocked, runnable);
 	if (!cresset_config.user_only && !task->on_cpu)
 		WAIT_KERNEL_STACK(s, slot, task);
+	else if (!cresset_config.user_only)
+		wait_kernel_lost(slot, s);
 	/* At the end every open wait is recorded. */
 	if (cresset_sched.scan_mode == CRESSET_SCAN_STOP)
 		probability = CRESSET_CERTAIN;
 	cresset_wait_count(slot_id, probability, cresset_sched.now_ns - t->out_ns);
+}
+
+/*
+ * How long a thread has been on a CPU that was not seen to begin. A thread that leaves its CPU at
+ * this moment is on it still, but has not run since it was seen to stop.
+ */
+static __always_inline __u64 ran_unseen(const struct task_struct *task, struct cresset_thread *t,
+					__u64 ns)
+{
+	__u64 ran = task->on_cpu ? ran_since(task, t, ns) : 0;
+
+	/* Its stack may have been read while it ran. */
+	if (ran && t->flags & THREAD_TICKET) {
+		t->flags &= ~THREAD_TICKET;
+		t->user_stack = 0;
+		t->sample_flags = CRESSET_STOP_NOT_TAKEN;
+	}
+	return ran;
 }
 
 /* Counts the open interval up to now. Returns whether its wait got a ticket just now. */
@@ -125,23 +146,40 @@ static __always_inline bool flush(__u32 slot_id, struct cresset_slot *slot,
 				  struct cresset_scratch *s, struct task_struct *task,
 				  struct cresset_thread *t)
 {
-	__u64 now = cresset_sched.now_ns, mark = t->mark, ns;
+	__u64 now = cresset_sched.now_ns, mark = t->mark, ns, ran = 0;
 	__u32 state = mark_state(mark);
 	bool ticket = false;
 
+	/* One that runs has state 0, and so has one that begins to. */
+	if (state == CRESSET_STATE_RUNNING && !task->on_cpu && task->__state &&
+	    mark_ns(mark) < now) {
+		switch_out_late(slot, t, task, state_of(task, task->__state), now);
+		mark = t->mark;
+		state = mark_state(mark);
+	}
 	if (!mark || state == CRESSET_STATE_DEAD || mark_ns(mark) >= now)
 		return t->flags & THREAD_TICKET;
-	if (cresset_sched.scan_mode == CRESSET_SCAN_STOP && state != CRESSET_STATE_RUNNING)
+	ns = now - mark_ns(mark);
+	if (state != CRESSET_STATE_RUNNING)
+		ran = ran_unseen(task, t, ns);
+	if (cresset_sched.scan_mode == CRESSET_SCAN_STOP && state != CRESSET_STATE_RUNNING && !ran)
 		ticket = sweep(task, t, 0);
 	/* A wait that may yet become long enough is left whole. */
-	else if (state != CRESSET_STATE_RUNNING && now - t->out_ns < cresset_config.min_wait_ns)
+	else if (state != CRESSET_STATE_RUNNING && !ran &&
+		 now - t->out_ns < cresset_config.min_wait_ns)
 		return false;
-	if (__sync_val_compare_and_swap(&t->mark, mark, mark_make(now, state)) != mark)
+	if (__sync_val_compare_and_swap(
+		    &t->mark, mark, mark_make(now, ran ? CRESSET_STATE_RUNNING : state)) != mark)
 		return false;
-	ns = now - mark_ns(mark);
-	interval_add(slot, t, state_time(state), ns);
+	interval_add(slot, t, state_time(state), ns - ran);
+	if (state == CRESSET_STATE_RUNNING || ran)
+		t->ran_ns = task->se.sum_exec_runtime;
+	if (ran) {
+		cresset_count(slot, CRESSET_STAT_switches_missed);
+		interval_add(slot, t, CRESSET_TIME_CPU, ran);
+	}
 	if (state != CRESSET_STATE_RUNNING)
-		wait_cut(slot_id, slot, s, task, t, state, ns);
+		wait_cut(slot_id, slot, s, task, t, state, ns - ran);
 	return ticket;
 }
 

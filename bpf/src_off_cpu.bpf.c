@@ -76,9 +76,8 @@ static __always_inline bool is_target(const struct task_struct *task)
 	if (!cresset_config.by_pid && !cresset_config.by_tid)
 		return !cresset_config.by_cgroup;
 	id = task->tgid;
-	if (cresset_config.by_pid &&
-	    cresset_target_matches(bpf_map_lookup_elem(&target_pids, &id),
-				   task->group_leader->start_boottime))
+	if (cresset_config.by_pid && cresset_target_matches(bpf_map_lookup_elem(&target_pids, &id),
+							    task->group_leader->start_boottime))
 		return true;
 	id = task->pid;
 	return cresset_config.by_tid &&
@@ -208,6 +207,61 @@ static __always_inline __u32 state_after(const struct task_struct *prev, bool pr
 	return state_of(prev, prev_state);
 }
 
+/* A wait is over at `now`. Returns whether it is to be written, with all but its kernel stack. */
+static __always_inline bool wait_end(struct cresset_slot *slot, struct cresset_scratch *s,
+				     struct task_struct *task, struct cresset_thread *t, __u64 now)
+{
+	__u64 old, ns, blocked, runnable = 0;
+
+	old = __sync_lock_test_and_set(&t->mark, mark_make(now, CRESSET_STATE_RUNNING));
+	ns = interval(slot, old, now);
+	interval_add(slot, t, state_time(mark_state(old)), ns);
+	blocked = t->blocked_ns;
+	if (state_is_blocked(mark_state(old))) {
+		cresset_count(slot, CRESSET_STAT_wakes_missed);
+		blocked += ns;
+	} else {
+		runnable = ns;
+		slot->run_delays[bits(ns) & (CRESSET_N_LENGTHS - 1)]++;
+	}
+	if (t->flags & THREAD_TICKET) {
+		report_fill(&s->report, CRESSET_REPORT_USED, task, t, now);
+		report_send(slot, s);
+	}
+	if (!cresset_config.blocked)
+		blocked = 0;
+	if (!cresset_config.runnable)
+		runnable = 0;
+	if (!wait_wanted(slot, t, now, blocked + runnable))
+		return false;
+	wait_fill(s, t, task, blocked, runnable);
+	return true;
+}
+
+/*
+ * The current thread stops running and was not seen to begin: its wait ended as long ago as it has
+ * run since. Where in the kernel it waited is not known any more. Verified apart, as it is a second
+ * end of waits.
+ */
+__noinline int cresset_switch_in_late(__u32 slot_id, __u64 now)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct cresset_thread *t = bpf_task_storage_get(&threads, task, 0, 0);
+	struct cresset_scratch *s = cresset_scratch(slot_id);
+	struct cresset_slot *slot = cresset_slot(slot_id);
+	__u64 then;
+
+	if (!s || !slot || !t)
+		return 0;
+	then = now - ran_since(task, t, interval(slot, t->mark, now));
+	cresset_count(slot, CRESSET_STAT_switches_missed);
+	if (!wait_end(slot, s, task, t, then))
+		return 0;
+	if (!cresset_config.user_only)
+		wait_kernel_lost(slot, s);
+	return cresset_wait_count(slot_id, t->probability, then - t->out_ns);
+}
+
 static __always_inline void switch_out(__u32 slot_id, struct cresset_slot *slot,
 				       struct cresset_scratch *s, struct task_struct *prev,
 				       __u32 state, __u64 now)
@@ -219,6 +273,9 @@ static __always_inline void switch_out(__u32 slot_id, struct cresset_slot *slot,
 		t = THREAD_ADD(prev, slot, cresset_sched.start_ns, CRESSET_STATE_RUNNING);
 	if (!t)
 		return;
+	if (mark_state(t->mark) != CRESSET_STATE_RUNNING)
+		cresset_switch_in_late(slot_id, now);
+	t->ran_ns = prev->se.sum_exec_runtime;
 	t->blocked_ns = 0;
 	t->out_ns = now;
 	t->user_stack = 0;
@@ -231,10 +288,7 @@ static __always_inline void switch_out(__u32 slot_id, struct cresset_slot *slot,
 	t->probability = cresset_sched.probability;
 	old = __sync_lock_test_and_set(&t->mark, mark_make(now, state));
 	ns = interval(slot, old, now);
-	if (mark_state(old) != CRESSET_STATE_RUNNING)
-		cresset_count(slot, CRESSET_STAT_switches_missed);
-	else
-		slot->run_slices[bits(ns) & (CRESSET_N_LENGTHS - 1)]++;
+	slot->run_slices[bits(ns) & (CRESSET_N_LENGTHS - 1)]++;
 	interval_add(slot, t, state_time(mark_state(old)), ns);
 	if (state == CRESSET_STATE_DEAD) {
 		report_fill(&s->report, CRESSET_REPORT_END, prev, t, now);
@@ -255,38 +309,15 @@ static __always_inline void switch_in(__u32 slot_id, struct cresset_slot *slot,
 {
 	struct cresset_thread *t = bpf_task_storage_get(&threads, next, 0, 0);
 	struct cresset_stack_cache *c = NULL;
-	__u64 old, ns, blocked, runnable = 0;
 
 	if (!t && cresset_sched.seeding && is_target(next))
 		t = THREAD_ADD(next, slot, cresset_sched.start_ns, CRESSET_STATE_PREEMPTED);
 	if (!t)
 		return;
-	old = __sync_lock_test_and_set(&t->mark, mark_make(now, CRESSET_STATE_RUNNING));
-	ns = interval(slot, old, now);
-	interval_add(slot, t, state_time(mark_state(old)), ns);
-	if (mark_state(old) == CRESSET_STATE_RUNNING) {
-		cresset_count(slot, CRESSET_STAT_switches_missed);
+	if (mark_state(t->mark) == CRESSET_STATE_RUNNING)
+		switch_out_late(slot, t, next, CRESSET_STATE_PREEMPTED, now);
+	if (!wait_end(slot, s, next, t, now))
 		return;
-	}
-	blocked = t->blocked_ns;
-	if (state_is_blocked(mark_state(old))) {
-		cresset_count(slot, CRESSET_STAT_wakes_missed);
-		blocked += ns;
-	} else {
-		runnable = ns;
-		slot->run_delays[bits(ns) & (CRESSET_N_LENGTHS - 1)]++;
-	}
-	if (t->flags & THREAD_TICKET) {
-		report_fill(&s->report, CRESSET_REPORT_USED, next, t, now);
-		report_send(slot, s);
-	}
-	if (!cresset_config.blocked)
-		blocked = 0;
-	if (!cresset_config.runnable)
-		runnable = 0;
-	if (!wait_wanted(slot, t, now, blocked + runnable))
-		return;
-	wait_fill(s, t, next, blocked, runnable);
 	if (!cresset_config.user_only)
 		c = kernel_stack_take(slot_id, slot, s, next, t);
 	cresset_wait_count(slot_id, t->probability, now - t->out_ns);
@@ -390,6 +421,10 @@ int cresset_waking(__u64 *ctx)
 			       state_of(task, task->__state & ~CRESSET_TASK_WAKING));
 	if (!t)
 		return 0;
+	/* It sleeps, or it would be on a CPU: a switch comes before that. */
+	if (!task->on_cpu && mark_state(t->mark) == CRESSET_STATE_RUNNING)
+		switch_out_late(slot, t, task, state_of(task, task->__state & ~CRESSET_TASK_WAKING),
+				now);
 	old = t->mark;
 	/* Of a thread that runs, or that another CPU has woken just now. */
 	if (!state_is_blocked(mark_state(old)) ||

@@ -44,7 +44,8 @@ __noinline __u64 cresset_cache_hash(__u32 slot_id, struct cresset_stack_cache *c
 		at = cache->slots[i] - s->search.first;
 		if (at >= s->search.words) {
 			s->search.first = cache->slots[i];
-			if (read_window(&s->search, &s->window, cache->sp + 8 * s->search.first, user))
+			if (read_window(&s->search, &s->window, cache->sp + 8 * s->search.first,
+					user))
 				return 0;
 			at = 0;
 		}

@@ -32,12 +32,13 @@ __noinline int cresset_is_target(void)
 	if (cresset_config.by_pid) {
 		id = task->tgid;
 		if (cresset_target_matches(bpf_map_lookup_elem(&target_pids, &id),
-			      task->group_leader->start_boottime))
+					   task->group_leader->start_boottime))
 			return 1;
 	}
 	if (cresset_config.by_tid) {
 		id = task->pid;
-		if (cresset_target_matches(bpf_map_lookup_elem(&target_tids, &id), task->start_boottime))
+		if (cresset_target_matches(bpf_map_lookup_elem(&target_tids, &id),
+					   task->start_boottime))
 			return 1;
 	}
 	if (cresset_config.by_cgroup)
@@ -57,7 +58,7 @@ int cresset_fork(__u64 *ctx)
 	if (child->tgid == parent->tgid)
 		return 0;
 	if (!cresset_target_matches(bpf_map_lookup_elem(&target_pids, &pid),
-		       parent->group_leader->start_boottime))
+				    parent->group_leader->start_boottime))
 		return 0;
 	pid = child->tgid;
 	target.start_ns = child->start_boottime;

@@ -22,8 +22,7 @@
 enum { ANY_REGISTER = CRESSET_N_GENERAL - 1 };
 
 /* The value of a register in this frame. 0, or a stop reason. */
-static __always_inline int register_get(struct cresset_scratch *s, __u32 number,
-					__u64 *ret_value)
+static __always_inline int register_get(struct cresset_scratch *s, __u32 number, __u64 *ret_value)
 {
 	if (number == CRESSET_REGISTER_SP) {
 		*ret_value = s->registers.sp;
@@ -320,17 +319,24 @@ static __always_inline void walk_count(struct cresset_slot *slot, const struct c
 /*
  * Where the return address lay that the step found: below the caller's stack pointer, whichever
  * rule it was, but for machines that keep it elsewhere. Looked at in the window that it came from.
+ * A function, as in the loop it would be verified for each of its rounds.
  */
-static __always_inline void slot_note(struct cresset_scratch *s)
+__noinline int cresset_slot_note(__u32 slot_id)
 {
-	__u64 at = s->registers.sp - 8 - s->window.start, word;
+	struct cresset_scratch *s = cresset_scratch(slot_id);
+	__u64 at, word;
 
+	if (!s)
+		return 0;
+	at = s->registers.sp - 8 - s->window.start;
 	word = at >> 3;
 	barrier_var(word);
-	if (at >= s->window.bytes || s->window.words[word & (CRESSET_WINDOW_WORDS - 1)] != s->walk.pc)
+	if (at >= s->window.bytes ||
+	    s->window.words[word & (CRESSET_WINDOW_WORDS - 1)] != s->walk.pc)
 		s->slots.unknown = 1;
 	else
 		cresset_slots_add(s, s->registers.sp - 8);
+	return 0;
 }
 
 __noinline int cresset_unwind_native(__u32 slot_id)
@@ -348,7 +354,7 @@ __noinline int cresset_unwind_native(__u32 slot_id)
 		stop = cresset_walk_step(slot_id);
 		if (stop != WALK_GO_ON)
 			break;
-		slot_note(s);
+		cresset_slot_note(slot_id);
 	}
 	walk_count(slot, &s->walk);
 	return stop;

@@ -191,7 +191,8 @@ __noinline int cresset_walk_locate(__u32 slot_id, __u64 address)
 	w = &s->walk;
 	if (address - w->start < w->bytes || locate_in_pages(s, address))
 		return 0;
-	/* Wild addresses cost a search each, and are requests of which a sample has only so many. */
+	/* Wild addresses cost a search each, and are requests of which a sample has only so many.
+	 */
 	if (w->misses >= MAX_MISSES)
 		return -1;
 	dso = cresset_walk_vma(slot_id, address);

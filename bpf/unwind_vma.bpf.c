@@ -53,12 +53,7 @@ struct cresset_files_map unwind_files SEC(".maps");
 
 #define READ(to, from) bpf_probe_read_kernel(&(to), sizeof(to), &(from))
 
-/* How a node of each type is laid out, in words; the last one's byte `end` in bytes. */
-struct layout {
-	__u32 pivot, n_pivots, slot, end;
-};
-
-static __always_inline bool layout_of(__u64 type, struct layout *ret)
+static __always_inline bool layout_of(__u64 type, struct cresset_vma_layout *ret)
 {
 	if (type == ENUM_VALUE(enum maple_type___vma, maple_arange_64___vma)) {
 		ret->pivot = FIELD_OFFSET(struct maple_arange_64___vma, pivot) / 8;
@@ -77,9 +72,9 @@ static __always_inline bool layout_of(__u64 type, struct layout *ret)
 
 /* The index of the last slot in use. Where all pivots are, they overlap with the byte that says it.
  */
-static __always_inline __u32 last_slot(const struct cresset_vma_search *v, __u64 type,
-				       const struct layout *l)
+static __always_inline __u32 last_slot(const struct cresset_vma_search *v, __u64 type)
 {
+	const struct cresset_vma_layout *l = &v->layout;
 	__u64 last = v->node[(l->pivot + l->n_pivots - 1) & (NODE_WORDS - 1)];
 
 	if (type == ENUM_VALUE(enum maple_type___vma, maple_arange_64___vma) || !last)
@@ -87,26 +82,34 @@ static __always_inline __u32 last_slot(const struct cresset_vma_search *v, __u64
 	return last == v->max ? l->n_pivots - 1 : l->n_pivots;
 }
 
-/* The slot of a node that the address belongs to. */
-static __always_inline __u32 search_node(struct cresset_vma_search *v, const struct layout *l,
-					 __u32 end)
+/*
+ * The slot of a node that the address belongs to. Its bounds are in the map, where the verifier
+ * forgets them, and so is the layout: as local variables they are 50,000 instructions of its work.
+ */
+static __always_inline __u32 search_node(struct cresset_vma_search *v, __u32 end)
 {
-	__u32 low = 0, high = end, middle;
+	__u32 low, high, middle;
 	__u64 pivot;
 
+	v->low = 0;
+	v->high = end;
 	for (int i = 0; i < SEARCH_STEPS; i++) {
+		barrier();
+		low = v->low;
+		high = v->high;
 		if (low >= high)
 			break;
 		middle = (low + high) >> 1;
-		pivot = v->node[(l->pivot + middle) & (NODE_WORDS - 1)];
+		pivot = v->node[(v->layout.pivot + middle) & (NODE_WORDS - 1)];
 		if (pivot >= v->address) {
 			v->max = pivot;
-			high = middle;
+			v->high = middle;
 		} else {
-			low = middle + 1;
+			v->low = middle + 1;
 		}
 	}
-	return low;
+	barrier();
+	return v->low;
 }
 
 /*
@@ -116,16 +119,17 @@ static __always_inline __u32 search_node(struct cresset_vma_search *v, const str
 static __always_inline int descend(struct cresset_vma_search *v)
 {
 	__u64 node = v->entry & ~NODE_MASK, type = TYPE_OF(v->entry);
-	struct layout l = {0};
 	__u32 at;
 
-	if (!layout_of(type, &l) || bpf_probe_read_kernel(v->node, NODE_BYTES, (void *)node))
+	if (!layout_of(type, &v->layout) ||
+	    bpf_probe_read_kernel(v->node, NODE_BYTES, (void *)node))
 		return -1;
 	/* Taken out of the tree: its parent is itself. */
 	if ((v->node[0] & ~NODE_MASK) == node)
 		return -1;
-	at = search_node(v, &l, last_slot(v, type, &l));
-	v->entry = v->node[(l.slot + at) & (NODE_WORDS - 1)];
+	barrier();
+	at = search_node(v, last_slot(v, type));
+	v->entry = v->node[(v->layout.slot + at) & (NODE_WORDS - 1)];
 	return type == ENUM_VALUE(enum maple_type___vma, maple_leaf_64___vma);
 }
 

@@ -92,11 +92,19 @@ struct vm_area_struct___vma {
 /* Of one look-up on its way; a map value, for the verifier's sake. */
 enum { NODE_WORDS = 32, NODE_BYTES = 8 * NODE_WORDS };
 
+/* How a node of each type is laid out, in words; the last one's byte `end` in bytes. */
+struct cresset_vma_layout {
+	__u32 pivot, n_pivots, slot, end;
+};
+
 struct cresset_vma_search {
 	__u64 node[NODE_WORDS];
 	__u64 entry; /* the node to look into: address, type */
 	__u64 max;   /* the last address that it is about */
 	__u64 address;
+	struct cresset_vma_layout layout; /* of the node */
+	__u32 low;			  /* slots of it that the address may belong to */
+	__u32 high;
 };
 
 #endif

@@ -80,7 +80,8 @@ extern CRESSET_SET_ANY_TIME __u32 cresset_unwind_epoch;
 
 /* 0, or -1: not in any known executable mapping. If found, walk.start to walk.kind are set. */
 int cresset_walk_locate(__u32 slot_id, __u64 address);
-/* The same by the kernel's own mappings, for what user space has not told. The dso (0: none), or -1. */
+/* The same by the kernel's own mappings, for what user space has not told. The dso (0: none), or
+ * -1. */
 int cresset_walk_vma(__u32 slot_id, __u64 address);
 /* The rule for an address in the located range, or the negative stop reason if there is no table.
  */
@@ -92,6 +93,8 @@ int cresset_walk_miss(__u32 slot_id, __u32 dso, __u64 address);
 int cresset_walk_step(__u32 slot_id);
 /* The caller of a signal handler is what was interrupted: all registers from the ucontext at sp. */
 int cresset_walk_signal(__u32 slot_id);
+/* Notes where the return address lay that the last step found. Returns 0. */
+int cresset_slot_note(__u32 slot_id);
 /* The caller of code that a Java VM generated; CRESSET_STOP_JIT: not to be had in this way. */
 int cresset_walk_hotspot(__u32 slot_id);
 /* Does a call end at this address? What to say of code that is not resident is the caller's. */

@@ -123,17 +123,31 @@ void machine_begin(void)
 	cresset_sched.seeding = 0;
 }
 
+/* The scheduler's own count. */
+static void count_run(struct machine_task *t)
+{
+	t->native.task.se.sum_exec_runtime += machine->now_ns - t->ran_since_ns;
+	t->ran_since_ns = machine->now_ns;
+}
+
+static bool is_silent(const struct machine_task *prev, bool runnable)
+{
+	return prev == &machine->idle ? machine->idle_silent : prev == machine->silent && !runnable;
+}
+
 void machine_switch(int cpu, struct machine_task *next, unsigned int state, bool preempt)
 {
 	struct machine_task *prev = machine->runs[cpu];
 	__u64 ctx[4] = {preempt, (__u64)(uintptr_t)prev, 0, state};
-	bool runnable = !state || preempt;
+	bool runnable = !state || preempt, dies = state & CRESSET_TASK_DEAD;
 
 	next = next ? next : &machine->idle;
 	ctx[2] = (__u64)(uintptr_t)next;
 	on_cpu(cpu);
 	prev->native.task.__state = state;
-	cresset_switch(ctx);
+	count_run(prev);
+	if (!is_silent(prev, runnable || dies))
+		cresset_switch(ctx);
 	if (prev != &machine->idle) {
 		goes_to(prev, runnable ? CRESSET_TIME_RUNNABLE : CRESSET_TIME_BLOCKED);
 		prev->dead = !preempt && state & CRESSET_TASK_DEAD;
@@ -143,6 +157,7 @@ void machine_switch(int cpu, struct machine_task *next, unsigned int state, bool
 	if (next != &machine->idle) {
 		goes_to(next, CRESSET_TIME_CPU);
 		next->cpu = cpu;
+		next->ran_since_ns = machine->now_ns;
 		next->native.task.on_cpu = 1;
 		next->native.task.__state = 0;
 	}
@@ -184,6 +199,8 @@ void machine_scan(enum cresset_scan_mode mode)
 	cresset_sched.now_ns = machine->now_ns;
 	for (int i = 0; i < MACHINE_TASKS; i++) {
 		ctx.task = &machine->tasks[i].native.task;
+		if (ctx.task->on_cpu)
+			count_run(&machine->tasks[i]);
 		/* The kernel's iterator has no threads that are gone. */
 		if (!machine->tasks[i].dead)
 			cresset_scan(&ctx);

@@ -29,7 +29,8 @@ struct machine_task {
 	bool dead, known;
 	__u64 since_ns; /* what it does, it has done since then … */
 	enum cresset_time does;
-	int cpu;	  /* that it runs on; -1: none */
+	int cpu; /* that it runs on; -1: none */
+	__u64 ran_since_ns;
 	__u64 time_ns[3]; /* the truth, of closed intervals */
 };
 
@@ -40,6 +41,10 @@ struct machine {
 	struct cresset_thread_report reports[MACHINE_REPORTS];
 	size_t n_reports;
 	bool ring_full;
+	/* The tracepoint does not fire for switches from idle, nor for this thread's when it
+	 * blocks. */
+	bool idle_silent;
+	struct machine_task *silent;
 	struct cgroup cgroup;
 	struct kernfs_node node;
 	struct css_set set;
