@@ -124,3 +124,11 @@ int perf_event_start(const struct perf_event_kind *kind, int cpu, int program_fd
 	*ret_fd = fd;
 	return 0;
 }
+
+/* The kernel makes the timer's frequency a period when it opens it, and keeps only that. */
+int perf_event_set_freq(const struct perf_event_kind *kind, int fd)
+{
+	uint64_t value = kind->hardware ? kind->freq_hz : 1000000000 / kind->freq_hz;
+
+	return ioctl(fd, PERF_EVENT_IOC_PERIOD, &value) ? -errno : 0;
+}

@@ -25,4 +25,7 @@ const char *perf_event_name(const struct perf_event_kind *kind);
 int perf_event_start(const struct perf_event_kind *kind, int cpu, int program_fd, int *ret_fd,
 		     struct cresset_error *err);
 
+/* Changes the frequency of a started event to the kind's. */
+int perf_event_set_freq(const struct perf_event_kind *kind, int fd);
+
 #endif

@@ -48,6 +48,18 @@ int cresset_recorder_poll(struct cresset_recorder *r, int timeout_ms)
 	return session_poll(r->session, timeout_ms);
 }
 
+int cresset_recorder_take(struct cresset_recorder *r, struct cresset_profile **ret,
+			  struct cresset_error *err)
+{
+	return session_take(r->session, ret, err);
+}
+
+int cresset_recorder_set_freq(struct cresset_recorder *r, unsigned int freq_hz,
+			      struct cresset_error *err)
+{
+	return session_set_freq(r->session, freq_hz, err);
+}
+
 int cresset_recorder_stop(struct cresset_recorder *r, struct cresset_profile **ret,
 			  struct cresset_error *err)
 {

@@ -130,14 +130,27 @@ static int choose_unwinder(struct session *s, struct cresset_error *err)
 	return cresset_error_set(err, -EINVAL, "no unwinder of number %d", s->options.unwind);
 }
 
-static int new_profile(struct session *s, struct cresset_error *err)
+static int new_profile(struct session *s, struct cresset_profile **ret, struct cresset_error *err)
 {
-	int r = cresset_profile_new(&s->profile);
+	struct cresset_profile *p = NULL;
+	int r = cresset_profile_new(&p);
 
 	if (!r)
-		r = session_describe(s);
-	if (r)
+		r = session_describe(s, p);
+	if (r) {
+		cresset_profile_free(p);
 		return cresset_error_set(err, r, "cannot make a profile: %s", strerror(-r));
+	}
+	*ret = p;
+	return 0;
+}
+
+static int begin_rows(struct session *s, struct cresset_error *err)
+{
+	int r = new_profile(s, &s->profile, err);
+
+	if (r)
+		return r;
 	s->rows = (struct rows){
 		.session = s,
 		.switches = s->switches,
@@ -203,7 +216,7 @@ int session_new(const struct cresset_recorder_options *options, const struct ses
 	if (!r)
 		r = load(s, err);
 	if (!r)
-		r = new_profile(s, err);
+		r = begin_rows(s, err);
 	if (!r && s->unwinder->open)
 		r = s->unwinder->open(s, err);
 	if (!r && s->source->switches)
@@ -288,9 +301,9 @@ int session_start(struct session *s, struct cresset_error *err)
 	if (r)
 		return r;
 	s->start_ns = s->drained_ns = clock_ns(CLOCK_MONOTONIC);
-	s->start_time_ns = (int64_t)clock_ns(CLOCK_REALTIME);
 	if (s->switches)
 		r = switches_attach(s->switches, err);
+	session_window_begin(s, s->start_ns);
 	if (!r && s->source->ticks)
 		r = ticks_attach(s, err);
 	s->attached = !r;
@@ -470,19 +483,71 @@ int session_poll(struct session *s, int timeout_ms)
 	return targets_live(&s->targets) ? 1 : 0;
 }
 
+static uint64_t counted(const struct session *s)
+{
+	struct accounting a;
+
+	accounting_read(s->slots, s->drain.n_slots, &a);
+	return a.stats[CRESSET_STAT_counted];
+}
+
+int session_take(struct session *s, struct cresset_profile **ret, struct cresset_error *err)
+{
+	struct cresset_profile *next, *taken = s->profile;
+	uint64_t now, before;
+	int r;
+
+	if (!s->attached)
+		return cresset_error_set(err, -EINVAL, "the recording has not been started");
+	r = new_profile(s, &next, err);
+	if (r)
+		return r;
+	now = session_now_ns();
+	r = s->switches ? switches_flush(s->switches, now) : 0;
+	before = counted(s);
+	/* What could not be flushed is in the next window, what was not drained is counted as lost.
+	 */
+	session_drain(s);
+	r = session_finish(s, before, now);
+	if (!r && s->switches)
+		r = switches_taken(s->switches);
+	s->profile = s->rows.profile = next;
+	session_window_begin(s, now);
+	if (r) {
+		cresset_profile_free(taken);
+		procmap_forget_profile(s->procmap);
+		return cresset_error_set(err, r, "cannot finish the profile: %s", strerror(-r));
+	}
+	*ret = taken;
+	return 0;
+}
+
+int session_set_freq(struct session *s, unsigned int hz, struct cresset_error *err)
+{
+	int r = s->source->ticks ? ticks_set_freq(s, hz) : 0;
+
+	if (!r)
+		r = cresset_profile_set_period(s->profile, s->source->period_type.type,
+					       s->source->period_type.unit,
+					       s->period ? s->period : 1);
+	return r ? cresset_error_set(err, r, "cannot sample at %u Hz: %s", hz, strerror(-r)) : 0;
+}
+
 int session_stop(struct session *s, struct cresset_profile **ret, struct cresset_error *err)
 {
+	uint64_t now;
 	int r, stopped;
 
 	if (!s->attached)
 		return cresset_error_set(err, -EINVAL, "the recording has not been started");
 	ticks_detach(s);
-	stopped = s->switches ? switches_stop(s->switches) : 0;
+	now = session_now_ns();
+	stopped = s->switches ? switches_stop(s->switches, now) : 0;
 	s->attached = false;
 	/* What cannot be drained is in the accounting, as lost; the rest is worth having. */
 	session_drain(s);
 	session_drain(s);
-	r = stopped ? stopped : session_finish(s);
+	r = stopped ? stopped : session_finish(s, UINT64_MAX, now);
 	if (r)
 		return cresset_error_set(err, r, "cannot finish the profile: %s", strerror(-r));
 	*ret = s->profile;
@@ -516,7 +581,7 @@ static void get_kernel_stats(const struct session *s, struct cresset_recorder_st
 	bpf_object__for_each_map(map, s->bpf->obj) ret->kernel_memory_bytes += map_bytes(map);
 	memset(&info, 0, sizeof(info));
 	if (bpf_obj_get_info_by_fd(bpf_program__fd(s->source->ticks ? s->bpf->progs.cresset_cpu
-							     : s->bpf->progs.cresset_switch),
+								    : s->bpf->progs.cresset_switch),
 				   &info, &size))
 		return;
 	ret->bpf_run_ns = info.run_time_ns;

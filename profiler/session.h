@@ -34,6 +34,15 @@ struct session_limits {
 	unsigned int drain_ms;
 };
 
+/* What earlier windows have had of counters that only grow. */
+struct session_taken {
+	struct accounting counters;
+	uint64_t samples; /* of those taken, the ones whose fate is in a window */
+	uint64_t written;
+	uint64_t lost; /* on the way from the maps to the profile */
+	uint64_t wakers_lost;
+};
+
 struct session {
 	struct cresset_recorder_options options; /* the lists in it are only valid in session_new */
 	struct session_limits limits;
@@ -61,11 +70,15 @@ struct session {
 	size_t slots_bytes;
 
 	uint64_t start_ns; /* CLOCK_MONOTONIC; 0: not started */
-	int64_t start_time_ns;
+	/* Of the window that is being filled. */
+	uint64_t window_ns;
+	int64_t window_time_ns; /* CLOCK_REALTIME */
+	struct session_taken taken;
+	uint64_t drain_lost; /* samples that were in the maps and never came out, ever */
 	uint64_t drained_ns;
-	uint64_t serve_ns;  /* when the unwinder wants to be served */
-	uint64_t served_ns; /* when it was */
-	uint64_t switches_ns;  /* when the follower of switches wants to be served */
+	uint64_t serve_ns;    /* when the unwinder wants to be served */
+	uint64_t served_ns;   /* when it was */
+	uint64_t switches_ns; /* when the follower of switches wants to be served */
 	bool attached;
 };
 
@@ -77,6 +90,10 @@ int session_start(struct session *s, struct cresset_error *err);
 int session_poll(struct session *s, int timeout_ms);
 /* Drains now. */
 int session_drain(struct session *s);
+/* As cresset_recorder_take(). */
+int session_take(struct session *s, struct cresset_profile **ret, struct cresset_error *err);
+/* As cresset_recorder_set_freq(). */
+int session_set_freq(struct session *s, unsigned int hz, struct cresset_error *err);
 int session_stop(struct session *s, struct cresset_profile **ret, struct cresset_error *err);
 void session_get_stats(const struct session *s, struct cresset_recorder_stats *ret);
 /* CLOCK_MONOTONIC */
@@ -84,8 +101,16 @@ uint64_t session_now_ns(void);
 
 /* session_load.c: options to programs and maps in the kernel. */
 int session_load(struct session *s, struct cresset_error *err);
-/* session_finish.c: what is true of the whole profile. */
-int session_describe(struct session *s);
-int session_finish(struct session *s);
+/* session_finish.c: what is true of the whole profile, which is that of a window. */
+int session_describe(struct session *s, struct cresset_profile *p);
+/*
+ * The window ends at to_ns. Samples that BPF had counted before the last drain, `drained` of them,
+ * are in the profile or lost; what came later is left to the next window.
+ */
+int session_finish(struct session *s, uint64_t drained, uint64_t to_ns);
+/* What BPF counted since the last window. */
+void session_accounting(const struct session *s, struct accounting *ret);
+/* The next window began at from_ns. */
+void session_window_begin(struct session *s, uint64_t from_ns);
 
 #endif

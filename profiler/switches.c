@@ -120,8 +120,7 @@ int switches_new(struct session *s, struct switches **ret, struct cresset_error 
 	kept_init(&sw->kept);
 	tickets_init(&sw->tickets);
 	r = threads_init(&sw->threads);
-	sw->ring = ring_buffer__new(bpf_map__fd(s->bpf->maps.sched_events), take_event, sw,
-				       NULL);
+	sw->ring = ring_buffer__new(bpf_map__fd(s->bpf->maps.sched_events), take_event, sw, NULL);
 	if (!sw->ring && !r)
 		r = -errno;
 	/* Without it, stacks of threads that were asleep are not known; all else is. */
@@ -210,15 +209,27 @@ int switches_attach(struct switches *sw, struct cresset_error *err)
 	return 0;
 }
 
-int switches_stop(struct switches *sw)
+int switches_flush(struct switches *sw, uint64_t now_ns)
 {
-	uint64_t now = session_now_ns();
+	return sw->scan_link ? scan(sw, CRESSET_SCAN_FLUSH, now_ns) : 0;
+}
+
+int switches_taken(struct switches *sw)
+{
+	switches_sum(sw, &sw->taken);
+	sw->probability_sum = 0;
+	sw->n_looks = 0;
+	return threads_taken(&sw->threads);
+}
+
+int switches_stop(struct switches *sw, uint64_t now_ns)
+{
 	int r;
 
 	if (!sw->scan_link)
 		return 0;
-	sw->control->stop_ns = now;
-	r = scan(sw, CRESSET_SCAN_STOP, now);
+	sw->control->stop_ns = now_ns;
+	r = scan(sw, CRESSET_SCAN_STOP, now_ns);
 	tickets_walk(&sw->tickets, true);
 	switches_detach(sw);
 	return r;

@@ -27,6 +27,21 @@ struct bpf_link;
 
 enum { SWITCHES_N_LINKS = 3 };
 
+/* Counters of scheduler programs over all CPUs, and what user space counts beside them. */
+struct switches_sums {
+	uint64_t time[CRESSET_N_TIMES];
+	uint64_t stats[CRESSET_N_STATS]; /* of waits alone */
+	uint64_t blocked_variance;
+	uint64_t runnable_variance;
+	uint64_t wakers;
+	uint64_t run_slices[CRESSET_N_LENGTHS];
+	uint64_t run_delays[CRESSET_N_LENGTHS];
+	uint64_t tickets_given;
+	uint64_t tickets_late;
+	uint64_t tickets_failed;
+	uint64_t reports_lost; /* out of memory */
+};
+
 struct switches {
 	struct session *session;
 	struct bpf_link *links[SWITCHES_N_LINKS];
@@ -40,10 +55,12 @@ struct switches {
 	uint64_t budget_ns;   /* when the overhead was last looked at … */
 	uint64_t budget_self; /* … and what it was, all in all */
 	double overhead;      /* CPUs, of one, lately */
-	double probability_sum; /* over the looks, to tell the average */
-	uint64_t n_looks;
 	bool prune_next;
 	uint64_t reports_lost; /* out of memory */
+	/* Of the window: the sum over the looks tells the average. */
+	double probability_sum;
+	uint64_t n_looks;
+	struct switches_sums taken; /* by earlier windows */
 };
 
 /* The programs are loaded. */
@@ -51,8 +68,12 @@ int switches_new(struct session *s, struct switches **ret, struct cresset_error 
 void switches_free(struct switches *sw);
 /* Follows all threads of targets from now on: session.start_ns. */
 int switches_attach(struct switches *sw, struct cresset_error *err);
+/* Counts what is open up to now, for the window that ends. */
+int switches_flush(struct switches *sw, uint64_t now_ns);
+/* … whose profile is finished. -ENOMEM: ended threads are still remembered. */
+int switches_taken(struct switches *sw);
 /* Counts what is open up to now; nothing counts any more. Then detaches. */
-int switches_stop(struct switches *sw);
+int switches_stop(struct switches *sw, uint64_t now_ns);
 void switches_detach(struct switches *sw);
 /* Between switching the generation and reading its rows. */
 int switches_drain(struct switches *sw);
@@ -67,5 +88,7 @@ void switches_serve(struct switches *sw, unsigned int *ret_ms);
 int switches_spread_cpu(struct session *s);
 /* Stats of the profile: time.*, waits.*. */
 int switches_finish(struct session *s);
+/* All counters up to now. */
+void switches_sum(const struct switches *sw, struct switches_sums *ret);
 
 #endif

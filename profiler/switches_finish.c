@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * switches_finish.c - what is true of a whole recording that followed context switches: time on a CPU
- * is shared out to samples, sums become stats.
+ * switches_finish.c - what is true of a whole recording that followed context switches: time on a
+ * CPU is shared out to samples, sums become stats.
  */
 #include <errno.h>
 #include <math.h>
@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "core/table.h"
-#include "switches.h"
 #include "session.h"
+#include "switches.h"
 
 /* A thread's time on a CPU: exact, and as its samples have it. */
 struct share {
@@ -67,8 +67,7 @@ static int add_exact(struct table *shares, const struct threads *threads)
 
 		if (!share)
 			return -ENOMEM;
-		share->exact_ns +=
-			times->totals[CRESSET_TIME_CPU] - times->taken[CRESSET_TIME_CPU];
+		share->exact_ns += times->totals[CRESSET_TIME_CPU] - times->taken[CRESSET_TIME_CPU];
 		share->exec_id = times->exec_id;
 		memcpy(share->comm, times->comm, sizeof(share->comm));
 	}
@@ -108,8 +107,8 @@ static uint64_t take_part(struct share *share, uint64_t sampled)
 	if (ns > share->left_ns || sampled >= share->left_sampled_ns)
 		ns = share->left_ns;
 	share->left_ns -= ns;
-	share->left_sampled_ns -= sampled < share->left_sampled_ns ? sampled
-								   : share->left_sampled_ns;
+	share->left_sampled_ns -=
+		sampled < share->left_sampled_ns ? sampled : share->left_sampled_ns;
 	return ns;
 }
 
@@ -138,8 +137,8 @@ static int add_unsampled(struct table *shares, struct session *s, uint64_t *ret_
 	int r;
 
 	*ret_ns = 0;
-	r = cresset_profile_add_frame(s->profile, text, sizeof(text) - 1,
-				      CRESSET_LOCATION_KERNEL, &location);
+	r = cresset_profile_add_frame(s->profile, text, sizeof(text) - 1, CRESSET_LOCATION_KERNEL,
+				      &location);
 	if (!r)
 		r = cresset_profile_add_stack(s->profile, &location, 1, &stack);
 	for (uint32_t id = 1; !r && id <= table_count(shares); id++) {
@@ -181,35 +180,46 @@ int switches_spread_cpu(struct session *s)
 	return r;
 }
 
-struct sums {
-	uint64_t time[CRESSET_N_TIMES];
-	uint64_t stats[CRESSET_N_STATS]; /* of waits alone */
-	double blocked_variance, runnable_variance;
-	uint64_t wakers;
-	uint64_t run_slices[CRESSET_N_LENGTHS];
-	uint64_t run_delays[CRESSET_N_LENGTHS];
-};
-
-static void sum_slots(const struct session *s, struct sums *ret)
+static void sum_slot(const struct cresset_slot *slot, bool waits, struct switches_sums *ret)
 {
-	memset(ret, 0, sizeof(*ret));
-	for (size_t i = 0; i < s->drain.n_slots; i++) {
-		const struct cresset_slot *slot = &s->slots[i];
-
-		for (int k = 0; k < CRESSET_N_TIMES; k++)
-			ret->time[k] += slot->time[k];
-		if (i % CRESSET_N_CONTEXTS == CRESSET_CONTEXT_PERF)
-			continue;
-		for (int k = 0; k < CRESSET_N_STATS; k++)
-			ret->stats[k] += slot->stats[k];
-		ret->wakers += slot->wakers;
-		ret->blocked_variance += (double)slot->blocked_variance;
-		ret->runnable_variance += (double)slot->runnable_variance;
-		for (int k = 0; k < CRESSET_N_LENGTHS; k++) {
-			ret->run_slices[k] += slot->run_slices[k];
-			ret->run_delays[k] += slot->run_delays[k];
-		}
+	for (int k = 0; k < CRESSET_N_TIMES; k++)
+		ret->time[k] += slot->time[k];
+	if (!waits)
+		return;
+	for (int k = 0; k < CRESSET_N_STATS; k++)
+		ret->stats[k] += slot->stats[k];
+	ret->wakers += slot->wakers;
+	ret->blocked_variance += slot->blocked_variance;
+	ret->runnable_variance += slot->runnable_variance;
+	for (int k = 0; k < CRESSET_N_LENGTHS; k++) {
+		ret->run_slices[k] += slot->run_slices[k];
+		ret->run_delays[k] += slot->run_delays[k];
 	}
+}
+
+void switches_sum(const struct switches *sw, struct switches_sums *ret)
+{
+	const struct session *s = sw->session;
+
+	memset(ret, 0, sizeof(*ret));
+	for (size_t i = 0; i < s->drain.n_slots; i++)
+		sum_slot(&s->slots[i], i % CRESSET_N_CONTEXTS != CRESSET_CONTEXT_PERF, ret);
+	ret->tickets_given = sw->tickets.given;
+	ret->tickets_late = sw->tickets.late;
+	ret->tickets_failed = sw->tickets.failed;
+	ret->reports_lost = sw->reports_lost;
+}
+
+/* Of the window. All members are of one type, which is what makes this short. */
+static void sum_window(const struct switches *sw, struct switches_sums *ret)
+{
+	const uint64_t *taken = (const uint64_t *)&sw->taken;
+	uint64_t *sums = (uint64_t *)ret;
+
+	_Static_assert(sizeof(*ret) % sizeof(uint64_t) == 0, "64-bit counters alone");
+	switches_sum(sw, ret);
+	for (size_t i = 0; i < sizeof(*ret) / sizeof(uint64_t); i++)
+		sums[i] -= taken[i];
 }
 
 static int set_lengths(struct cresset_profile *p, const char *name, const uint64_t *lengths)
@@ -226,7 +236,7 @@ static int set_lengths(struct cresset_profile *p, const char *name, const uint64
 	return r;
 }
 
-static int set_wakers(const struct session *s, const struct sums *sums)
+static int set_wakers(const struct session *s, const struct switches_sums *sums)
 {
 	const struct {
 		const char *name;
@@ -238,7 +248,7 @@ static int set_wakers(const struct session *s, const struct sums *sums)
 		{"wakers.lost.collision", sums->stats[CRESSET_STAT_wakers_collision]},
 		{"wakers.lost.map_busy", sums->stats[CRESSET_STAT_wakers_busy]},
 		{"wakers.lost.switch", sums->stats[CRESSET_STAT_wakers_switch]},
-		{"wakers.lost.drain", s->rows.wakers_lost},
+		{"wakers.lost.drain", s->rows.wakers_lost - s->taken.wakers_lost},
 	};
 	int r = 0;
 
@@ -247,7 +257,7 @@ static int set_wakers(const struct session *s, const struct sums *sums)
 	return r;
 }
 
-static int set_stats(const struct session *s, const struct sums *sums)
+static int set_stats(const struct session *s, const struct switches_sums *sums)
 {
 	const struct switches *sw = s->switches;
 	double rate = sw->n_looks ? sw->probability_sum / (double)sw->n_looks : 1;
@@ -261,24 +271,25 @@ static int set_stats(const struct session *s, const struct sums *sums)
 		{"time.filtered_ns", sums->time[CRESSET_TIME_FILTERED]},
 		{"time.unsampled_ns", sums->time[CRESSET_TIME_UNSAMPLED]},
 		{"time.lost_ns", sums->time[CRESSET_TIME_LOST]},
-		{"time.blocked_stderr_ns", (uint64_t)(sqrt(sums->blocked_variance) * 1000)},
-		{"time.runnable_stderr_ns", (uint64_t)(sqrt(sums->runnable_variance) * 1000)},
+		{"time.blocked_stderr_ns", (uint64_t)(sqrt((double)sums->blocked_variance) * 1000)},
+		{"time.runnable_stderr_ns",
+		 (uint64_t)(sqrt((double)sums->runnable_variance) * 1000)},
 		{"waits.taken", sums->stats[CRESSET_STAT_taken]},
 		{"waits.recorded", sums->stats[CRESSET_STAT_counted]},
 		{"waits.unsampled", sums->stats[CRESSET_STAT_unsampled]},
 		{"waits.rate_ppm", (uint64_t)(rate * 1e6)},
 		{"waits.stacks_walked", sums->stats[CRESSET_STAT_stacks_walked]},
 		{"waits.stacks_remembered", sums->stats[CRESSET_STAT_stacks_remembered]},
-		{"waits.tickets", sw->tickets.given},
-		{"waits.tickets_late", sw->tickets.late},
-		{"waits.tickets_failed", sw->tickets.failed},
+		{"waits.tickets", sums->tickets_given},
+		{"waits.tickets_late", sums->tickets_late},
+		{"waits.tickets_failed", sums->tickets_failed},
 		{"waits.wakes_missed", sums->stats[CRESSET_STAT_wakes_missed]},
 		{"waits.switches_missed", sums->stats[CRESSET_STAT_switches_missed]},
 		{"waits.clock_back", sums->stats[CRESSET_STAT_clock_back]},
 		{"threads.followed", threads_count(&sw->threads)},
 		{"threads.lost", sums->stats[CRESSET_STAT_threads_lost] +
 					 sums->stats[CRESSET_STAT_events_lost] +
-					 sw->reports_lost},
+					 sums->reports_lost},
 		{"overhead.self_ns", sums->time[CRESSET_TIME_SELF]},
 	};
 	int r = s->options.waker_depth ? set_wakers(s, sums) : 0;
@@ -290,10 +301,10 @@ static int set_stats(const struct session *s, const struct sums *sums)
 
 int switches_finish(struct session *s)
 {
-	struct sums sums;
+	struct switches_sums sums;
 	int r;
 
-	sum_slots(s, &sums);
+	sum_window(s->switches, &sums);
 	r = set_stats(s, &sums);
 	if (!r && s->source == source_at(CRESSET_SOURCE_runqueue)) {
 		r = set_lengths(s->profile, "runqueue.delays", sums.run_delays);

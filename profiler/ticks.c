@@ -29,6 +29,22 @@ int ticks_cpu_online(struct session *s, int cpu, struct cresset_error *err)
 				&s->cpu_fds[cpu], err);
 }
 
+int ticks_set_freq(struct session *s, unsigned int hz)
+{
+	struct perf_event_kind kind = {.hardware = s->event.hardware, .freq_hz = hz};
+	int r = hz ? 0 : -EINVAL;
+
+	for (size_t cpu = 0; !r && cpu < s->n_cpus; cpu++)
+		if (s->cpu_fds[cpu] >= 0)
+			r = perf_event_set_freq(&kind, s->cpu_fds[cpu]);
+	if (r)
+		return r;
+	s->event = kind;
+	s->period = 1000000000 / hz;
+	s->rate_hz = hz;
+	return 0;
+}
+
 void ticks_cpu_offline(struct session *s, int cpu)
 {
 	if (s->cpu_fds[cpu] >= 0)

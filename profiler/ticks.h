@@ -20,5 +20,7 @@ int ticks_attach(struct session *s, struct cresset_error *err);
 void ticks_detach(struct session *s);
 int ticks_cpu_online(struct session *s, int cpu, struct cresset_error *err);
 void ticks_cpu_offline(struct session *s, int cpu);
+/* From now on, also on CPUs that come later. Some may have it already if it fails. */
+int ticks_set_freq(struct session *s, unsigned int hz);
 
 #endif

@@ -6,6 +6,7 @@
  *     cresset_recorder_new(&opts, &rec, &err);     load BPF, nothing is sampled yet
  *     cresset_recorder_start(rec, &err);           attach
  *     while (…) cresset_recorder_poll(rec, 100);   drain; call at least once a second
+ *     cresset_recorder_take(rec, &profile, &err);  every now and then: the profile since the last
  *     cresset_recorder_stop(rec, &profile, &err);  detach, last drain; the profile is yours
  *     … symbolize with cresset_recorder_open() as the opener, write …
  *     cresset_recorder_free(rec);
@@ -57,13 +58,13 @@ struct cresset_recorder_options {
 	uint64_t min_wait_ns; /* shorter waits are left out … */
 	uint64_t max_wait_ns; /* … and longer ones; 0: no limit */
 	/*
-	 * CPUs that following switches may cost for each CPU there is, e.g. 0.01; more, and only some
-	 * waits are recorded, with weights. 0: 0.01; negative: always all of them.
+	 * CPUs that following switches may cost for each CPU there is, e.g. 0.01; more, and only
+	 * some waits are recorded, with weights. 0: 0.01; negative: always all of them.
 	 */
 	double overhead_budget;
 	/*
-	 * Of the events off-cpu and wall: time blocked has who woke the thread, and who woke the waker
-	 * before that, up to so many (8 at most). 0: nobody is asked for.
+	 * Of the events off-cpu and wall: time blocked has who woke the thread, and who woke the
+	 * waker before that, up to so many (8 at most). 0: nobody is asked for.
 	 */
 	unsigned int waker_depth;
 };
@@ -81,7 +82,7 @@ struct cresset_recorder_stats {
 	uint64_t filtered;	      /* not the target */
 	uint64_t counted;	      /* put in the samples map */
 	uint64_t lost;		      /* sum of all causes */
-	uint64_t written;	      /* drained into the profile */
+	uint64_t written;	      /* drained into a profile */
 	uint64_t kernel_memory_bytes; /* of BPF maps */
 	uint64_t bpf_run_ns;	      /* of sampling programs; 0 unless kernel.bpf_stats_enabled */
 	uint64_t bpf_run_count;
@@ -113,7 +114,20 @@ CRESSET_API int cresset_recorder_start(struct cresset_recorder *r, struct cresse
  * Returns 1 while targets live, 0 once every target process has exited, or -errno.
  */
 CRESSET_API int cresset_recorder_poll(struct cresset_recorder *r, int timeout_ms);
-/* Detaches, drains, and hands over the profile: unsymbolised, with its stats. Call once. */
+/*
+ * Ends a window and begins the next: the profile of the time since the start, or since the last
+ * time, with the stats of that time (sums of unwind tables are of all time). What threads wait for
+ * at that moment is counted up to it. Recording goes on meanwhile, so what happens while the window
+ * is being drained is in the one or the other, never in both. The profile is the caller's; if it
+ * fails, what was in it is lost, and the next window begins all the same (unless -EINVAL: it has
+ * not been started, or -ENOMEM at once: the window goes on).
+ */
+CRESSET_API int cresset_recorder_take(struct cresset_recorder *r, struct cresset_profile **ret,
+				      struct cresset_error *err);
+/* Another frequency of samples, from now on; best right after cresset_recorder_take(). */
+CRESSET_API int cresset_recorder_set_freq(struct cresset_recorder *r, unsigned int freq_hz,
+					  struct cresset_error *err);
+/* Detaches, drains, and hands over the profile of the last window. Call once. */
 CRESSET_API int cresset_recorder_stop(struct cresset_recorder *r, struct cresset_profile **ret,
 				      struct cresset_error *err);
 CRESSET_API void cresset_recorder_get_stats(const struct cresset_recorder *r,

@@ -490,7 +490,7 @@ static int native_finish(struct session *s)
 
 	follow_get_stats(n->follow, &stats);
 	hotspot_get_stats(n->hotspot, &jvms);
-	accounting_read(s->slots, s->drain.n_slots, &a);
+	session_accounting(s, &a);
 	const struct {
 		const char *name;
 		uint64_t value;

@@ -55,7 +55,7 @@ static int set_up(void **state)
 	f->session.source = &source_cpu;
 	f->session.period = 1000;
 	f->session.profile = f->profile;
-	assert_int_equal(session_describe(&f->session), 0);
+	assert_int_equal(session_describe(&f->session, f->session.profile), 0);
 	f->rows.session = &f->session;
 	f->rows.source = &source_cpu;
 	f->rows.unwinder = &unwinder_fp;
