@@ -36,8 +36,8 @@ struct cresset_stack_cache {
 	__u64 fp;
 	__u64 last; /* kernel: the address of the outermost word */
 	__u32 epoch;
-	__u16 n; /* slots; 0: nothing is remembered */
-	__u16 flags; /* of the sample */
+	__u16 n;       /* slots; 0: nothing is remembered */
+	__u16 flags;   /* of the sample */
 	__u32 uses_fp; /* it depends on fp, which else is any register */
 	__u32 pad;
 	__u16 slots[CACHE_SLOTS]; /* words from sp, ascending */

@@ -183,38 +183,33 @@ static __always_inline void modified_at(struct inode___vma *inode, struct cresse
 }
 
 /* What user space knows of the file; NULL: nothing, or it is not the same any more. */
-static __always_inline struct cresset_unwind_file *file_find(struct file___vma *file)
+static __always_inline struct cresset_unwind_file *file_find(struct cresset_vma_seen *seen)
 {
-	struct cresset_unwind_file_key key = {0}, *k = &key;
-	struct super_block___vma *sb = NULL;
-	struct cresset_unwind_file now, *known;
-	struct inode___vma *inode = NULL;
-	unsigned long ino = 0;
+	struct cresset_unwind_file *now = &seen->now, *known;
 
-	if (READ(inode, file->f_inode) || READ(sb, inode->i_sb) || READ(ino, inode->i_ino) ||
-	    READ(k->dev, sb->s_dev))
+	if (READ(seen->inode, seen->file->f_inode) || READ(seen->sb, seen->inode->i_sb) ||
+	    READ(seen->ino, seen->inode->i_ino) || READ(seen->key.dev, seen->sb->s_dev))
 		return NULL;
-	key.ino = ino;
-	known = bpf_map_lookup_elem(&unwind_files, &key);
-	if (!known || READ(now.size, inode->i_size) || now.size != known->size)
+	seen->key.ino = seen->ino;
+	known = bpf_map_lookup_elem(&unwind_files, &seen->key);
+	if (!known || READ(now->size, seen->inode->i_size) || now->size != known->size)
 		return NULL;
-	modified_at(inode, &now);
-	if (now.mtime_sec != known->mtime_sec || now.mtime_nsec != known->mtime_nsec)
+	modified_at(seen->inode, now);
+	if (now->mtime_sec != known->mtime_sec || now->mtime_nsec != known->mtime_nsec)
 		return NULL;
 	return known;
 }
 
 /* Sets the walk's range to a mapping of a file. */
-static __always_inline int take_file(struct cresset_walk *w, struct vm_area_struct___vma *vma,
-				     struct file___vma *file)
+static __always_inline int take_file(struct cresset_walk *w, struct cresset_vma_seen *seen,
+				     struct vm_area_struct___vma *vma)
 {
-	const struct cresset_unwind_file *known = file_find(file);
-	unsigned long pgoff = 0;
+	const struct cresset_unwind_file *known = file_find(seen);
 	__u64 offset;
 
-	if (!known || READ(pgoff, vma->vm_pgoff))
+	if (!known || READ(seen->pgoff, vma->vm_pgoff))
 		return -1;
-	offset = (__u64)pgoff << PAGE_SHIFT;
+	offset = (__u64)seen->pgoff << PAGE_SHIFT;
 	/* Its code, not what else may be executable for whatever reason. */
 	if (offset + w->bytes <= known->code_start || offset >= known->code_end)
 		return -1;
@@ -247,10 +242,9 @@ __noinline int cresset_walk_vma(__u32 slot_id, __u64 address)
 	struct cresset_vma_search *v = bpf_map_lookup_elem(&unwind_vmas, &slot_id);
 	struct cresset_scratch *s = cresset_scratch(slot_id);
 	struct task_struct *task = bpf_get_current_task_btf();
-	unsigned long start = 0, end = 0, flags = 0;
-	struct mm_struct___vma *mm, *owner = NULL;
 	struct vm_area_struct___vma *vma;
-	struct file___vma *file = NULL;
+	struct cresset_vma_seen *seen;
+	struct mm_struct___vma *mm;
 	int dso;
 
 	if (!s || !v)
@@ -258,15 +252,18 @@ __noinline int cresset_walk_vma(__u32 slot_id, __u64 address)
 	mm = (struct mm_struct___vma *)task->mm;
 	if (!mm)
 		return -1;
+	seen = &v->seen;
 	vma = vma_find(v, mm, address);
-	if (!vma || READ(owner, vma->vm_mm) || READ(start, vma->vm_start) ||
-	    READ(end, vma->vm_end) || READ(flags, vma->vm_flags) || READ(file, vma->vm_file))
+	if (!vma || READ(seen->owner, vma->vm_mm) || READ(seen->start, vma->vm_start) ||
+	    READ(seen->end, vma->vm_end) || READ(seen->flags, vma->vm_flags) ||
+	    READ(seen->file, vma->vm_file))
 		return -1;
-	if (owner != mm || address < start || address >= end || !(flags & VM_EXEC))
+	if (seen->owner != mm || address < seen->start || address >= seen->end ||
+	    !(seen->flags & VM_EXEC))
 		return -1;
-	s->walk.start = start;
-	s->walk.bytes = end - start;
-	dso = file ? take_file(&s->walk, vma, file) : take_anonymous(&s->walk, mm);
+	s->walk.start = seen->start;
+	s->walk.bytes = seen->end - seen->start;
+	dso = seen->file ? take_file(&s->walk, seen, vma) : take_anonymous(&s->walk, mm);
 	if (dso < 0)
 		s->walk.bytes = 0;
 	return dso;

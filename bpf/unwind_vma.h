@@ -10,6 +10,7 @@
 #define BPF_UNWIND_VMA_H
 
 #include "kernel.h"
+#include "unwind.h"
 
 enum maple_type___vma { maple_leaf_64___vma = 1, maple_range_64___vma, maple_arange_64___vma };
 
@@ -89,6 +90,17 @@ struct vm_area_struct___vma {
 	struct file___vma *vm_file;
 } CRESSET_RELOCATED;
 
+/* What was found at the address. */
+struct cresset_vma_seen {
+	struct mm_struct___vma *owner;
+	unsigned long start, end, flags, pgoff, ino;
+	struct file___vma *file;
+	struct inode___vma *inode;
+	struct super_block___vma *sb;
+	struct cresset_unwind_file_key key;
+	struct cresset_unwind_file now;
+};
+
 /* Of one look-up on its way; a map value, for the verifier's sake. */
 enum { NODE_WORDS = 32, NODE_BYTES = 8 * NODE_WORDS };
 
@@ -99,6 +111,8 @@ struct cresset_vma_layout {
 
 struct cresset_vma_search {
 	__u64 node[NODE_WORDS];
+	/* Here, since below seven calls the stack has no room for it. */
+	struct cresset_vma_seen seen;
 	__u64 entry; /* the node to look into: address, type */
 	__u64 max;   /* the last address that it is about */
 	__u64 address;

@@ -135,10 +135,9 @@ int format_base_index(const struct cresset_profile *p, int index,
 			return 0;
 		}
 	}
-	return cresset_error_set(err, -EINVAL,
-				 "the base profile has no value '%.60s' in %.60s to compare with",
-				 cresset_profile_string(p, want.type),
-				 cresset_profile_string(p, want.unit));
+	return cresset_error_set(
+		err, -EINVAL, "the base profile has no value '%.60s' in %.60s to compare with",
+		cresset_profile_string(p, want.type), cresset_profile_string(p, want.unit));
 }
 
 int format_error(struct cresset_error *err, int r, const char *what)

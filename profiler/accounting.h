@@ -4,7 +4,8 @@
  *
  * BPF counts in one slot for each CPU and context, in pages mapped here, so reading costs no system
  * call. A slot is read while its CPU may be half way through a sample (taken, but not yet counted);
- * such a reading is repeated, so that taken == counted + filtered + unsampled + losses holds in every snapshot.
+ * such a reading is repeated, so that taken == counted + filtered + unsampled + losses holds in
+ * every snapshot.
  */
 #ifndef PROFILER_ACCOUNTING_H
 #define PROFILER_ACCOUNTING_H

@@ -313,12 +313,11 @@ static const char *usage_problem(const struct record_options *o)
 		return emit_problem(&o->idle, NULL);
 	if (o->per_process && o->per_thread)
 		return "--per-process and --per-thread exclude each other";
-	if (!follows_switches(o) && (o->state || o->min_wait_ns || o->max_wait_ns ||
-				     o->overhead_percent > 0 || o->exact))
+	if (!follows_switches(o) &&
+	    (o->state || o->min_wait_ns || o->max_wait_ns || o->overhead_percent > 0 || o->exact))
 		return "--state, --min-block, --max-block, --overhead-budget and --exact are about "
 		       "waits (give -e off-cpu, wall or runqueue)";
-	if ((o->wakers || o->wake_depth) &&
-	    (!follows_switches(o) || !strcmp(o->event, "runqueue")))
+	if ((o->wakers || o->wake_depth) && (!follows_switches(o) || !strcmp(o->event, "runqueue")))
 		return "--wakers and --wake-depth are about time blocked (give -e off-cpu or wall)";
 	if ((o->wakers || o->wake_depth) && o->state && !strcmp(o->state, "runnable"))
 		return "--state runnable has no time blocked: there are no wakers to tell";

@@ -22,9 +22,9 @@ struct kept {
 	struct vec stacks; /* struct kept_stack */
 	struct vec frames; /* uint64_t */
 	struct hash index;
-	uint32_t now;	/* drains so far */
+	uint32_t now;	 /* drains so far */
 	size_t pruned_n; /* stacks that the last pruning left */
-	uint64_t lost;	/* stacks that were not kept for want of memory */
+	uint64_t lost;	 /* stacks that were not kept for want of memory */
 };
 
 void kept_init(struct kept *k);

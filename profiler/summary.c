@@ -79,8 +79,7 @@ void summary_read(struct summary *s, const struct cresset_profile *p)
 
 int64_t summary_unaccounted(const struct summary *s)
 {
-	return (int64_t)(s->taken - s->written - s->filtered - s->unsampled -
-			 s->lost);
+	return (int64_t)(s->taken - s->written - s->filtered - s->unsampled - s->lost);
 }
 
 const char *summary_share(uint64_t part, uint64_t whole, char *buf, size_t size)

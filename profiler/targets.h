@@ -22,7 +22,7 @@ struct targets {
 	int *tids; /* /proc/TID; -1 once it has exited */
 	size_t n_tids;
 	uint64_t cgroup_id; /* 0: none */
-	int cgroup; /* -1: none */
+	int cgroup;	    /* -1: none */
 };
 
 void targets_init(struct targets *t);

@@ -21,8 +21,8 @@ struct thread_times {
 	uint32_t pid;
 
 	uint32_t exec_id;
-	uint32_t ended; /* bool */
-	uint64_t at_ns; /* as of then */
+	uint32_t ended;	    /* bool */
+	uint64_t at_ns;	    /* as of then */
 	uint64_t totals[3]; /* by enum cresset_time */
 	uint64_t taken[3];  /* of them, by earlier threads_taken() */
 	uint64_t taken_ns;

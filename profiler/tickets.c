@@ -137,8 +137,7 @@ static void walk(struct tickets *t, struct ticket *ticket, bool last)
 		return;
 	ticket->waiting = false;
 	t->n_waiting--;
-	if (stop < 0 || t->frames.n + n > UINT32_MAX ||
-	    (n && !vec_push(&t->frames, frames, n))) {
+	if (stop < 0 || t->frames.n + n > UINT32_MAX || (n && !vec_push(&t->frames, frames, n))) {
 		t->failed++;
 		return;
 	}

@@ -26,6 +26,7 @@ struct ours {
 	struct tables tables;
 	struct procpages pages;
 	uint64_t clock_ns;
+	struct native_task task;
 	/* The last process mapped or walked. */
 	pid_t pid;
 	struct cresset_unwind_range ranges[MAX_RANGES];
@@ -51,6 +52,13 @@ int ours_new(struct ours **ret)
 	if (!o)
 		return -ENOMEM;
 	fake_reset();
+	/*
+	 * All that the process has mapped is published, so asking the kernel for what is missing
+	 * finds nothing either. That search has its own test (test_bpf_vma).
+	 */
+	native_task_init(&o->task, 1, 1);
+	o->task.task.mm = NULL;
+	native_run(&o->task);
 	cresset_config.unwinder = CRESSET_UNWINDER_native;
 	o->mem = fake_tabmem_new();
 	r = o->mem ? tables_init(&o->tables, o->mem, MAX_BLOCKS) : -ENOMEM;

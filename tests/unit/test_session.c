@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,8 @@
 #include <cmocka.h>
 
 #include "session.h"
+
+#define ROW_NAME(name) #name,
 
 /* Files of a folder that end so, but for one. */
 static int count_files(const char *folder, const char *begin, const char *end, const char *but)
@@ -42,10 +45,33 @@ static int count_files(const char *folder, const char *begin, const char *end, c
 	return n;
 }
 
+static bool is_file(const char *before, const char *name, const char *after)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/%s%s%s", TEST_SOURCE_DIR, before, name, after);
+	return !access(path, F_OK);
+}
+
 static void source_table(void **state)
 {
+	static const char *const rows[] = {CRESSET_SOURCES(ROW_NAME)};
+	int in_bpf = 0;
+
+	/* An event has its own BPF half, or is made of the rows of those that there are. */
+	for (int i = 0; i < CRESSET_N_SOURCES; i++) {
+		const struct source *source = source_at(i);
+		bool own = is_file("bpf/src_", rows[i], ".bpf.c");
+
+		if (!is_file("profiler/sources/", rows[i], ".c"))
+			fail_msg("the row %s has no file", rows[i]);
+		if (!own && (i == CRESSET_SOURCE_cpu || i == CRESSET_SOURCE_off_cpu ||
+			     (!source->ticks && !source->switches)))
+			fail_msg("the row %s has no BPF half", rows[i]);
+		in_bpf += own;
+	}
 	assert_int_equal(count_files("profiler/sources", "", ".c", "sources.c"), CRESSET_N_SOURCES);
-	assert_int_equal(count_files("bpf", "src_", ".bpf.c", ""), CRESSET_N_SOURCES);
+	assert_int_equal(count_files("bpf", "src_", ".bpf.c", ""), in_bpf);
 	assert_null(source_at(CRESSET_N_SOURCES));
 	assert_null(source_by_name("nonsense"));
 	for (int i = 0; i < CRESSET_N_SOURCES; i++) {
