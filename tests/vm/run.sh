@@ -82,6 +82,7 @@ copy_programs "$root/workloads" "${workloads[@]}" || exit 1
 cp "$here/../workloads/shortlived.sh" "$root/workloads/"
 live=("$release"/tests/live_*)
 [ ${#live[@]} = 0 ] || copy_programs "$root/live" "${live[@]}" || exit 1
+echo 'nobody:x:65534:65534:nobody:/:/bin/false' >"$root/etc/passwd"
 cp "$here/inside.sh" "$root/init" && chmod 755 "$root/init"
 (cd "$root" && find . | cpio -o -H newc --quiet) | gzip -1 >"$work/initrd.gz" || exit 1
 
