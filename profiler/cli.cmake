@@ -3,6 +3,7 @@
 # What the commands stand on and unit tests can reach; nothing of it is in libcresset.
 cresset_module(cresset_cli
 	bytesize.c
+	cell.c
 	duration.c
 	emit.c
 	idle.c
@@ -32,6 +33,7 @@ install(FILES idle.rules DESTINATION ${CMAKE_INSTALL_DATADIR}/cresset)
 cresset_program(cresset
 	cmd_convert.c
 	cmd_doctor.c
+	cmd_query.c
 	cmd_record.c
 	cmd_report.c
 	cmd_upload.c
@@ -44,7 +46,8 @@ cresset_program(cresset
 	input.c
 	main.c
 	manpage.c
-	MODULES cresset_cli cresset_export cresset_recorder cresset_symbolize cresset_formats cresset_core
+	query_table.c
+	MODULES cresset_cli cresset_export cresset_store cresset_recorder cresset_symbolize cresset_formats cresset_core
 	LINK PkgConfig::BPF PkgConfig::ZSTD PkgConfig::LZMA PkgConfig::DEFLATE Threads::Threads
 	${CMAKE_DL_LIBS})
 target_include_directories(cresset PRIVATE ${CMAKE_SOURCE_DIR})

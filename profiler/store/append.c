@@ -13,7 +13,7 @@
 #define DAY_NS (INT64_C(86400) * 1000000000)
 
 /* Appends between two looks at how many bytes the dictionary has. */
-enum { DICT_CHECK = 64 };
+enum { DICT_CHECK = 16 };
 
 /* A dictionary may have an eighth of the store, so that dropping the old ones makes room. */
 static int is_too_large(struct embedded *e, bool *ret, struct cresset_error *err)

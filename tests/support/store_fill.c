@@ -113,10 +113,13 @@ int store_fill_window(const struct store_fill *sf, uint32_t i, struct cresset_pr
 
 char *store_fill_folder(void)
 {
+	/* In memory where that is possible: a store syncs several times for each window. */
 	const char *base = getenv("TMPDIR");
 	char *path;
 
-	if (asprintf(&path, "%s/cresset-store-XXXXXX", base && *base ? base : "/tmp") < 0)
+	if (!base || !*base)
+		base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+	if (asprintf(&path, "%s/cresset-store-XXXXXX", base) < 0)
 		abort();
 	if (!mkdtemp(path))
 		abort();
