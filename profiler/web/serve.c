@@ -50,7 +50,13 @@ struct request {
 	struct answer reply;
 };
 
-static struct conn *conn_of(struct MHD_Connection *c)
+/* What belongs to a connection. */
+struct link {
+	struct conn *conn;
+	struct request *request; /* until it is completed */
+};
+
+static struct link *link_of(struct MHD_Connection *c)
 {
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -58,18 +64,39 @@ static struct conn *conn_of(struct MHD_Connection *c)
 	return info ? info->socket_context : NULL;
 }
 
+static void set_phase(struct MHD_Connection *c, struct web *w, enum conns_phase phase)
+{
+	struct link *link = link_of(c);
+
+	if (link)
+		conns_set(&w->conns, link->conn, phase);
+}
+
 static const char *header(const struct request *q, const char *name)
 {
 	return MHD_lookup_connection_value(q->connection, MHD_HEADER_KIND, name);
 }
 
+static void request_free(struct request *q)
+{
+	if (!q)
+		return;
+	answer_release(&q->reply);
+	target_release(&q->target);
+	free(q->raw);
+	free(q);
+}
+
 static void *on_uri(void *cls, const char *uri, struct MHD_Connection *connection)
 {
 	struct web *w = cls;
-	struct request *q = calloc(1, sizeof(*q));
+	struct link *link = link_of(connection);
+	struct request *q = link ? calloc(1, sizeof(*q)) : NULL;
 
 	if (!q)
 		return NULL;
+	request_free(link->request);
+	link->request = q;
 	q->web = w;
 	q->connection = connection;
 	q->index = WEB_MAX_ROUTES;
@@ -178,7 +205,7 @@ static void submit(struct request *q)
 	int r;
 
 	q->job.run = run_job;
-	conns_set(&q->web->conns, conn_of(q->connection), CONNS_WORKING);
+	set_phase(q->connection, q->web, CONNS_WORKING);
 	MHD_suspend_connection(q->connection);
 	r = workers_submit(&q->web->pools[q->route->kind], &q->job);
 	if (r == 0)
@@ -271,7 +298,7 @@ static enum MHD_Result send_answer(struct request *q)
 	if (!response)
 		return MHD_NO;
 	add_headers(q, response);
-	conns_set(&q->web->conns, conn_of(q->connection), CONNS_SENDING);
+	set_phase(q->connection, q->web, CONNS_SENDING);
 	count(q);
 	r = MHD_queue_response(q->connection, q->reply.status, response);
 	MHD_destroy_response(response);
@@ -307,30 +334,38 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 static void on_completed(void *cls, struct MHD_Connection *connection, void **arg,
 			 enum MHD_RequestTerminationCode code)
 {
-	struct request *q = *arg;
+	struct link *link = link_of(connection);
 
-	if (!q)
+	if (!link || !*arg)
 		return;
-	conns_set(&q->web->conns, conn_of(connection), CONNS_READING);
-	answer_release(&q->reply);
-	target_release(&q->target);
-	free(q->raw);
-	free(q);
+	set_phase(connection, cls, CONNS_READING);
+	request_free(link->request);
+	link->request = NULL;
 	*arg = NULL;
 }
 
+/*
+ * The end of a request is not always told: one whose parameters do not fit into the library's
+ * memory ends with its connection alone. So a request belongs to its connection, too.
+ */
 static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
 			  enum MHD_ConnectionNotificationCode code)
 {
 	struct web *w = cls;
+	struct link *link = *context;
 
 	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
 		const union MHD_ConnectionInfo *info =
 			MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 
-		*context = info ? conns_add(&w->conns, info->connect_fd) : NULL;
-	} else {
-		conns_remove(&w->conns, *context);
+		link = info ? calloc(1, sizeof(*link)) : NULL;
+		if (link)
+			link->conn = conns_add(&w->conns, info->connect_fd);
+		*context = link;
+	} else if (link) {
+		conns_remove(&w->conns, link->conn);
+		request_free(link->request);
+		free(link);
 		*context = NULL;
 	}
 }

@@ -65,16 +65,16 @@ int target_parse(struct target *t, const char *raw, struct cresset_error *err)
 
 	memset(t, 0, sizeof(*t));
 	t->path = "";
-	if (strnlen(raw, TARGET_MAX_BYTES + 1) > TARGET_MAX_BYTES)
-		return cresset_error_set(err, -EINVAL, "the request is longer than %d bytes",
-					 TARGET_MAX_BYTES);
-	t->text = strdup(raw);
+	t->text = strndup(raw, TARGET_MAX_BYTES);
 	if (!t->text)
 		return -ENOMEM;
 	t->path = t->text;
 	at = strchr(t->text, '?');
 	if (at)
 		*at++ = '\0';
+	if (strnlen(raw, TARGET_MAX_BYTES + 1) > TARGET_MAX_BYTES)
+		return cresset_error_set(err, -EINVAL, "the request is longer than %d bytes",
+					 TARGET_MAX_BYTES);
 	for (; at && r == 0; at = next) {
 		next = strchr(at, '&');
 		if (next)
