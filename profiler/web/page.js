@@ -196,6 +196,7 @@ const table = (s, answer) => {
 	const shown = s.all ? rows : rows.filter((r, i) => i < FEW || r.value === s.sel);
 	$("rows").replaceChildren();
 	$("more").replaceChildren();
+	$("rows").parentNode.hidden = !c.windows;
 	if (!c.windows)
 		return;
 	row(s, null, answer.totals, answer.totals, seconds);
@@ -325,6 +326,7 @@ const load = async (s, mine) => {
 	refocus();
 	if (!list.completeness.windows) {
 		$("flame").replaceChildren();
+		$("files").replaceChildren();
 		nothing(s, labels);
 		return;
 	}

@@ -241,6 +241,9 @@ static void add_headers(struct request *q, struct MHD_Response *response)
 		snprintf(text, sizeof(text), "%u", r->retry_s);
 		MHD_add_response_header(response, "Retry-After", text);
 	}
+	/* By this go tool pprof knows that the body says what is wrong. */
+	if (q->route && q->route->kind == ROUTE_CAPTURE && r->status >= MHD_HTTP_BAD_REQUEST)
+		MHD_add_response_header(response, "X-Go-Pprof", "1");
 	if (r->status == MHD_HTTP_METHOD_NOT_ALLOWED)
 		MHD_add_response_header(response, "Allow", "GET, HEAD");
 	for (size_t i = 0;
