@@ -34,7 +34,7 @@ static void shut_late(struct conns *c)
 			continue;
 		shutdown(k->fd, SHUT_RDWR);
 		k->shut = true;
-		c->late++;
+		c->late += k->phase != CONNS_IDLE;
 	}
 }
 

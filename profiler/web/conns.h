@@ -14,7 +14,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum conns_phase { CONNS_READING, CONNS_WORKING, CONNS_SENDING };
+enum conns_phase {
+	CONNS_IDLE, /* between requests, as browsers and scrapers leave it: shut, not counted */
+	CONNS_READING,
+	CONNS_WORKING,
+	CONNS_SENDING,
+};
 
 struct conn;
 
@@ -26,13 +31,13 @@ struct conns {
 	unsigned int read_s, send_s; /* limits of the phases */
 	struct conn *first;
 	uint64_t open;
-	uint64_t late; /* shut down, ever */
+	uint64_t late; /* shut down within a request, ever */
 };
 
 int conns_init(struct conns *c, unsigned int read_s, unsigned int send_s);
 void conns_release(struct conns *c);
 
-/* A connection begins, reading. fd stays the caller's, and open until conns_remove(). NULL: no
+/* A connection begins, idle. fd stays the caller's, and open until conns_remove(). NULL: no
  * memory. */
 struct conn *conns_add(struct conns *c, int fd);
 void conns_set(struct conns *c, struct conn *conn, enum conns_phase phase);

@@ -86,7 +86,7 @@ struct web {
 	struct MHD_Daemon *daemon;
 	struct workers pools[ROUTE_KINDS];
 	struct conns conns;
-	atomic_bool stopping;
+	atomic_bool serving, stopping;
 	struct web_counts counts;
 	char log[200]; /* what the library said while it started */
 };

@@ -197,7 +197,9 @@ bool listen_host_allowed(const struct listen_address *a, const char *names, cons
 	const char *port;
 	size_t n;
 
-	if (!host || (!a->loopback && !(names && names[strspn(names, " ,\t")])))
+	/* No browser opens a socket file. */
+	if (!host || a->u.any.sa_family == AF_UNIX ||
+	    (!a->loopback && !(names && names[strspn(names, " ,\t")])))
 		return true;
 	n = strcspn(host, "/@ \t");
 	if (host[n])

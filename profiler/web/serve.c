@@ -97,6 +97,7 @@ static void *on_uri(void *cls, const char *uri, struct MHD_Connection *connectio
 		return NULL;
 	request_free(link->request);
 	link->request = q;
+	conns_set(&w->conns, link->conn, CONNS_READING);
 	q->web = w;
 	q->connection = connection;
 	q->index = WEB_MAX_ROUTES;
@@ -341,7 +342,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **ar
 
 	if (!link || !*arg)
 		return;
-	set_phase(connection, cls, CONNS_READING);
+	set_phase(connection, cls, CONNS_IDLE);
 	request_free(link->request);
 	link->request = NULL;
 	*arg = NULL;
@@ -378,7 +379,7 @@ static void on_log(void *cls, const char *fmt, va_list args)
 {
 	struct web *w = cls;
 
-	if (w->daemon || w->log[0])
+	if (atomic_load(&w->serving) || w->log[0])
 		return;
 	vsnprintf(w->log, sizeof(w->log), fmt, args);
 	w->log[strcspn(w->log, "\r\n")] = '\0';
@@ -410,6 +411,7 @@ static int start_daemon(struct web *w, const struct web_options *o, struct cress
 		MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1,
 		MHD_OPTION_URI_LOG_CALLBACK, on_uri, w, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
 		w, MHD_OPTION_NOTIFY_CONNECTION, on_connection, w, MHD_OPTION_END);
+	atomic_store(&w->serving, w->daemon != NULL);
 	if (w->daemon)
 		return 0;
 	return cresset_error_set(err, -EIO, "the HTTP server does not start: %s%s",

@@ -104,6 +104,24 @@ if slow:
     print(f"FAIL: {len(slow)} slow connections are still open after {LIMIT} s")
     failures += 1
 
+# One who asks and asks, and takes nothing of what comes.
+s = connect()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+page = b"GET /page.js HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100
+gone, end = False, time.monotonic() + 3 * LIMIT
+s.settimeout(0.3)
+while not gone and time.monotonic() < end:
+    try:
+        s.sendall(page)
+    except socket.timeout:
+        pass
+    except OSError:
+        gone = True
+if not gone:
+    print("FAIL: one who takes nothing is still connected")
+    failures += 1
+s.close()
+
 # More connections than there may be: the rest wait, and are served once those are gone.
 many = []
 for _ in range(80):
