@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+/* See sampler.h. */
+#include "agent/sampler.h"
+
+#include "agent/clock.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { POLL_MS = 100, BUSY_POLL_MS = 5, LAST_WAIT_US = 2000 };
+
+/* ---- The recorder. */
+
+static const char *event_of(const struct agent_config *c)
+{
+	if (c->agent.cpu && c->agent.off_cpu)
+		return "wall";
+	return c->agent.cpu ? "cpu" : "off-cpu";
+}
+
+static int make_recorder(const struct agent_config *c, size_t n_uploads,
+			 struct cresset_recorder **ret, struct cresset_error *err)
+{
+	struct cresset_recorder_options o = CRESSET_RECORDER_OPTIONS_INIT;
+	struct memory_split memory;
+
+	memory_split(c->agent.max_memory_bytes, n_uploads, &memory);
+	o.event = event_of(c);
+	o.freq_hz = c->agent.freq_hz;
+	o.unwind = c->agent.unwind;
+	o.max_memory = memory.tables;
+	/* Wall time leaves no waits out. */
+	if (!c->agent.cpu)
+		o.min_wait_ns = c->agent.min_wait_ns;
+	o.overhead_budget = c->agent.overhead_budget;
+	return cresset_recorder_new(&o, ret, err);
+}
+
+static unsigned int cpus_online_count(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n > 0 ? (unsigned int)n : 1;
+}
+
+/* ---- After a window. */
+
+static uint64_t own_cpu_ns(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return ((uint64_t)u.ru_utime.tv_sec + (uint64_t)u.ru_stime.tv_sec) * 1000000000 +
+	       ((uint64_t)u.ru_utime.tv_usec + (uint64_t)u.ru_stime.tv_usec) * 1000;
+}
+
+static uint64_t stat_of(const struct cresset_profile *p, const char *name)
+{
+	for (size_t i = 0; i < cresset_profile_n_stats(p); i++) {
+		struct cresset_stat stat = cresset_profile_stat(p, i);
+
+		if (!strcmp(cresset_profile_string(p, stat.name), name))
+			return stat.value;
+	}
+	return 0;
+}
+
+static void govern(struct sampler *s, uint64_t bpf_ns)
+{
+	uint64_t cpu = own_cpu_ns(), now = clock_now_ns(CLOCK_MONOTONIC);
+	struct cresset_error err = {.text = ""};
+	struct cresset_recorder_stats stats;
+	unsigned int hz, old;
+
+	cresset_recorder_get_stats(s->recorder, &stats);
+	pthread_mutex_lock(&s->lock);
+	old = s->state.governor.hz;
+	hz = governor_window(&s->state.governor, cpu - s->used_cpu_ns, bpf_ns, now - s->used_at_ns);
+	s->state.kernel_memory_bytes = stats.kernel_memory_bytes;
+	s->state.table_memory_bytes = stats.table_memory_bytes;
+	pthread_mutex_unlock(&s->lock);
+	s->used_cpu_ns = cpu;
+	s->used_at_ns = now;
+	if (hz == old || stats.freq_hz == hz)
+		return;
+	if (cresset_recorder_set_freq(s->recorder, hz, &err) < 0) {
+		s->log(s->log_arg, true, err.text);
+		return;
+	}
+	pthread_mutex_lock(&s->lock);
+	s->state.freq_hz = hz;
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* Hands a finished window on. */
+static void push(struct sampler *s, struct cresset_profile *p, struct cresset_recorder *recorder)
+{
+	const struct window window = {
+		.profile = p, .recorder = recorder, .sequence = ++s->sequence};
+
+	windows_push(s->windows, &window);
+}
+
+static void note_error(struct sampler *s, const char *text)
+{
+	s->log(s->log_arg, true, text);
+	pthread_mutex_lock(&s->lock);
+	s->state.errors++;
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void cut(struct sampler *s, uint64_t now)
+{
+	struct cresset_error err = {.text = ""};
+	struct cresset_profile *p = NULL;
+	uint64_t bpf_ns;
+
+	if (cresset_recorder_take(s->recorder, &p, &err) < 0) {
+		note_error(s, err.text);
+		s->sequence++;
+	} else {
+		bpf_ns = stat_of(p, "overhead.self_ns");
+		push(s, p, s->recorder);
+		govern(s, bpf_ns);
+	}
+	captures_cut(s->captures, now, s->sequence);
+	s->window_end_ns = now + s->window_ns;
+}
+
+/* ---- Another configuration. */
+
+static void retire(struct sampler *s, struct cresset_recorder *next)
+{
+	struct cresset_error err = {.text = ""};
+	struct cresset_profile *p = NULL;
+	uint64_t now = clock_now_ns(CLOCK_MONOTONIC);
+
+	if (cresset_recorder_stop(s->recorder, &p, &err) < 0)
+		note_error(s, err.text);
+	else
+		push(s, p, s->recorder);
+	captures_cut(s->captures, now, s->sequence);
+	s->retired = s->recorder;
+	s->retired_sequence = s->sequence;
+	s->recorder = next;
+	s->window_end_ns = now + s->window_ns;
+}
+
+static void take_configuration(struct sampler *s)
+{
+	struct cresset_recorder *next = NULL;
+
+	if (s->retired && windows_is_done(s->windows, s->retired_sequence)) {
+		cresset_recorder_free(s->retired);
+		s->retired = NULL;
+	}
+	if (s->retired)
+		return;
+	pthread_mutex_lock(&s->lock);
+	if (s->next) {
+		next = s->next;
+		s->next = NULL;
+		s->window_ns = s->next_window_ns;
+		governor_init(&s->state.governor, s->next_budget, cpus_online_count(), s->next_hz);
+		s->state.freq_hz = s->next_hz;
+		s->state.restarts++;
+	}
+	pthread_mutex_unlock(&s->lock);
+	if (next)
+		retire(s, next);
+}
+
+int sampler_configure(struct sampler *s, const struct agent_config *c, size_t n_uploads,
+		      struct cresset_error *err)
+{
+	struct cresset_recorder *next = NULL, *old;
+	int r = make_recorder(c, n_uploads, &next, err);
+
+	if (!r)
+		r = cresset_recorder_start(next, err);
+	if (r) {
+		cresset_recorder_free(next);
+		return r;
+	}
+	pthread_mutex_lock(&s->lock);
+	old = s->next;
+	s->next = next;
+	s->next_window_ns = c->agent.window_ns;
+	s->next_hz = c->agent.freq_hz;
+	s->next_budget = c->agent.cpu_budget;
+	pthread_mutex_unlock(&s->lock);
+	cresset_recorder_free(old);
+	return 0;
+}
+
+/* ---- The thread. */
+
+static void finish(struct sampler *s)
+{
+	struct cresset_error err = {.text = ""};
+	struct cresset_profile *p = NULL;
+
+	captures_close(s->captures);
+	if (cresset_recorder_stop(s->recorder, &p, &err) < 0)
+		note_error(s, err.text);
+	else
+		push(s, p, s->recorder);
+	windows_close(s->windows);
+	while (!windows_is_done(s->windows, s->sequence)) {
+		uint64_t dropped;
+
+		/* The last one may have been given up. */
+		if (!windows_count(s->windows, &dropped))
+			break;
+		if (!opener_serve(s->opener))
+			usleep(LAST_WAIT_US);
+	}
+	opener_close(s->opener);
+}
+
+/* How long may it sleep? */
+static int timeout_ms(const struct sampler *s, uint64_t now)
+{
+	uint64_t left = s->window_end_ns > now ? (s->window_end_ns - now) / 1000000 + 1 : 0;
+	uint64_t most = atomic_load(&s->writer->busy) ? BUSY_POLL_MS : POLL_MS;
+
+	return (int)(left < most ? left : most);
+}
+
+static void *run(void *arg)
+{
+	struct sampler *s = arg;
+
+	s->used_at_ns = clock_now_ns(CLOCK_MONOTONIC);
+	s->used_cpu_ns = own_cpu_ns();
+	s->window_end_ns = s->used_at_ns + s->window_ns;
+	while (!atomic_load(&s->stop)) {
+		uint64_t now = clock_now_ns(CLOCK_MONOTONIC);
+		int r = cresset_recorder_poll(s->recorder, timeout_ms(s, now));
+
+		if (r < 0 && r != -EINTR) {
+			char text[128];
+
+			snprintf(text, sizeof(text), "draining failed: %s", strerror(-r));
+			note_error(s, text);
+		}
+		opener_serve(s->opener);
+		now = clock_now_ns(CLOCK_MONOTONIC);
+		atomic_store(&s->progress, now);
+		if (now >= s->window_end_ns || captures_want_cut(s->captures, now))
+			cut(s, now);
+		take_configuration(s);
+	}
+	finish(s);
+	return NULL;
+}
+
+int sampler_init(struct sampler *s, const struct agent_config *c, size_t n_uploads,
+		 struct cresset_error *err)
+{
+	pthread_mutex_init(&s->lock, NULL);
+	s->window_ns = c->agent.window_ns;
+	governor_init(&s->state.governor, c->agent.cpu_budget, cpus_online_count(),
+		      c->agent.freq_hz);
+	s->state.freq_hz = c->agent.freq_hz;
+	atomic_store(&s->progress, clock_now_ns(CLOCK_MONOTONIC));
+	return make_recorder(c, n_uploads, &s->recorder, err);
+}
+
+void sampler_release(struct sampler *s)
+{
+	cresset_recorder_free(s->recorder);
+	cresset_recorder_free(s->retired);
+	cresset_recorder_free(s->next);
+	pthread_mutex_destroy(&s->lock);
+}
+
+int sampler_start(struct sampler *s, struct cresset_error *err)
+{
+	int r = cresset_recorder_start(s->recorder, err);
+
+	if (r)
+		return r;
+	r = pthread_create(&s->thread, NULL, run, s);
+	s->started = r == 0;
+	return r ? cresset_error_set(err, -r, "cannot start a thread: %s", strerror(r)) : 0;
+}
+
+void sampler_stop(struct sampler *s)
+{
+	atomic_store(&s->stop, true);
+}
+
+void sampler_join(struct sampler *s)
+{
+	if (s->started)
+		pthread_join(s->thread, NULL);
+	s->started = false;
+}
+
+void sampler_get_state(struct sampler *s, struct sampler_state *ret)
+{
+	pthread_mutex_lock(&s->lock);
+	*ret = s->state;
+	pthread_mutex_unlock(&s->lock);
+}

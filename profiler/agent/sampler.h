@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * sampler - the thread that owns the recorder: it drains, and cuts a window every ten seconds, or when
+ * a capture begins or ends.
+ *
+ * A new configuration of the recorder is taken over without a gap: the new one starts, then the old
+ * one stops, and stays until its last window has its names. After each window the governor hears
+ * what the agent has cost, and may change the frequency.
+ */
+#ifndef AGENT_SAMPLER_H
+#define AGENT_SAMPLER_H
+
+#include "agent/captures.h"
+#include "agent/config.h"
+#include "agent/limits.h"
+#include "agent/opener.h"
+#include "agent/windows.h"
+#include "agent/writer.h"
+
+/* What metrics want to know of it. */
+struct sampler_state {
+	unsigned int freq_hz; /* now */
+	struct governor governor;
+	uint64_t kernel_memory_bytes;
+	uint64_t table_memory_bytes;
+	uint64_t restarts; /* of the recorder, for a new configuration */
+	uint64_t errors;   /* windows that the recorder could not give */
+	char error[256];   /* why it records no more; "": it does */
+};
+
+struct sampler {
+	pthread_t thread;
+	bool started;
+	/* The agent's. */
+	struct windows *windows;
+	struct opener *opener;
+	struct captures *captures;
+	struct writer *writer; /* whether it is busy */
+	agent_log_fn log;
+	void *log_arg;
+	/* Its own. */
+	struct cresset_recorder *recorder;
+	struct cresset_recorder *retired; /* until its last window is written */
+	uint64_t retired_sequence;
+	uint64_t sequence;
+	uint64_t window_ns, window_end_ns;
+	uint64_t used_cpu_ns, used_at_ns; /* when the governor was last told */
+	atomic_bool stop;
+	/* Guarded by lock: state, and what is to be taken over. */
+	pthread_mutex_t lock;
+	struct sampler_state state;
+	struct cresset_recorder *next;
+	uint64_t next_window_ns;
+	unsigned int next_hz;
+	double next_budget;
+	atomic_ullong progress;
+};
+
+/* Makes the recorder (50 ms), does not start it. */
+int sampler_init(struct sampler *s, const struct agent_config *c, size_t n_uploads,
+		 struct cresset_error *err);
+void sampler_release(struct sampler *s);
+int sampler_start(struct sampler *s, struct cresset_error *err);
+/* It takes its last window, closes the queue, and goes on opening files until the writer is done. */
+void sampler_stop(struct sampler *s);
+void sampler_join(struct sampler *s);
+/* A recorder by another configuration, from now on. Made and started by the calling thread. */
+int sampler_configure(struct sampler *s, const struct agent_config *c, size_t n_uploads,
+		      struct cresset_error *err);
+void sampler_get_state(struct sampler *s, struct sampler_state *ret);
+
+#endif
