@@ -176,6 +176,24 @@ static int check_path(const char *value, struct cresset_error *err)
 	return 0;
 }
 
+static int unknown_type(const char *value, struct cresset_error *err)
+{
+	const char *name, *help;
+	struct suggestion s;
+	char all[160] = "";
+	size_t n = 0;
+
+	suggestion_init(&s, value);
+	for (size_t i = 0; export_target_at(i, &name, &help); i++) {
+		suggestion_try(&s, name);
+		n += (size_t)snprintf(all + n, sizeof(all) - n, "%s%s", i ? ", " : "", name);
+	}
+	if (s.best)
+		return cresset_error_set(err, -EINVAL, "unknown type '%.40s' (did you mean '%s'?)",
+					 value, s.best);
+	return cresset_error_set(err, -EINVAL, "unknown type '%.40s' (there are %s)", value, all);
+}
+
 static int set_string(struct export_config *c, const struct key_row *row, const char *value,
 		      struct cresset_error *err)
 {
@@ -188,7 +206,7 @@ static int set_string(struct export_config *c, const struct key_row *row, const 
 	else if (!strcmp(row->name, "path"))
 		r = check_path(value, err);
 	else if (!strcmp(row->name, "type") && !export_target_by_name(value))
-		r = cresset_error_set(err, -EINVAL, "unknown type '%.40s'", value);
+		r = unknown_type(value, err);
 	else if (!strcmp(row->name, "method") && strcmp(value, "PUT") && strcmp(value, "POST"))
 		r = cresset_error_set(err, -EINVAL, "method must be POST or PUT");
 	else if (!*value || value[strcspn(value, "\r\n\t")])
@@ -300,11 +318,14 @@ static int check_auth(const struct export_config *c, struct cresset_error *err)
 static int check_files(const struct export_config *c, struct cresset_error *err)
 {
 	int r = check_readable("ca", c->ca, err);
+	struct secret s = {NULL};
 
 	r = r ? r : check_readable("cert", c->cert, err);
 	r = r ? r : check_readable("key", c->key, err);
-	r = r ? r : check_readable("headers_file", c->headers_file, err);
-	if (r == 0 && !!c->cert != !!c->key && c->key)
+	if (r == 0 && c->headers_file)
+		r = secret_each_header(&s, c->headers_file, NULL, NULL, err);
+	secret_release(&s);
+	if (r == 0 && c->key && !c->cert)
 		r = cresset_error_set(err, -EINVAL, "key needs cert");
 	return r;
 }

@@ -82,7 +82,8 @@ const char *export_config_name(const struct export_config *c);
 const char *export_config_type(const struct export_config *c);
 /* The URL as it may be shown. */
 const char *export_config_url(const struct export_config *c);
-/* Equal in every key: a reload may keep the exporter. */
+/* Equal in every key, both checked: a reload may keep the exporter. Otherwise stop the old one
+ * first: the new one takes its spool over. */
 bool export_config_equal(const struct export_config *a, const struct export_config *b);
 
 /* ---- The exporter. */
@@ -90,7 +91,7 @@ bool export_config_equal(const struct export_config *a, const struct export_conf
 /* Why a request was given up; the names are for metrics. */
 #define EXPORT_DROPS(X)                                                                            \
 	X(queue_full, "memory for waiting requests was full and there was no spool to write to")   \
-	X(spool_full, "oldest in a full spool")                                                    \
+	X(spool_full, "oldest in a full spool, or larger than all of it")                          \
 	X(too_old, "older than max_age before the server could be reached")                        \
 	X(refused, "the server refused it, and would again")                                       \
 	X(unsupported, "this type of server cannot take such a profile")                           \
@@ -151,9 +152,15 @@ void exporter_get_stats(struct exporter *e, struct exporter_stats *ret);
 const struct export_config *exporter_config(const struct exporter *e);
 /* Waits until all is sent. -ETIMEDOUT. */
 int exporter_flush(struct exporter *e, unsigned int deadline_ms);
-/* Takes no more, goes on sending until all is sent or the deadline (0: at once), writes the rest to
- * the spool and ends the thread. Returns how many requests stay, in the spool or lost (stats tell
- * which); a second call does nothing. */
+/*
+ * Takes no more, goes on sending until all is sent or the deadline (0: at once), writes the rest to
+ * the spool and ends the thread; the deadline includes the writing. Returns how many requests stay,
+ * in the spool or lost (stats tell which); a second call does nothing.
+ *
+ * Several exporters that are to end within one deadline: exporter_begin_stop(), which does not
+ * wait, for each, then exporter_stop() for each. The earlier of two deadlines holds.
+ */
+void exporter_begin_stop(struct exporter *e, unsigned int deadline_ms);
 size_t exporter_stop(struct exporter *e, unsigned int deadline_ms);
 /* Stops at once if need be. NULL is allowed. */
 void exporter_free(struct exporter *e);

@@ -213,7 +213,9 @@ static void test_secrets(void **state)
 {
 	struct secret s = {NULL};
 	struct fixture f;
-	char text[] = "you sent top-secret and top-secret", few[] = "abc";
+	char text[] = "you sent top-secret and top-secret", few[] = "abc", cut[] = "it was top-sec";
+	char basic[] = "Basic bWU6dG9wLXNlY3JldA==",
+	     headers[] = "got k3y-of-mine with b4r4, not b4r";
 
 	fixture_init(&f);
 	fixture_write(&f, "two", "top-secret\r\nsecond line", 23);
@@ -221,7 +223,16 @@ static void test_secrets(void **state)
 	assert_string_equal(s.text, "top-secret");
 	secret_redact(&s, text);
 	assert_string_equal(text, "you sent ********** and **********");
+	secret_redact(&s, cut);
+	assert_string_equal(cut, "it was *******");
+	secret_redact_basic("me", &s, basic);
+	assert_string_equal(basic, "Basic ********************");
 	secret_release(&s);
+	secret_redact_headers(
+		&(struct secret){
+			(char[]){"# not one\nAuthorization: Token k3y-of-mine\r\nX-B:  b4r4\n"}},
+		headers);
+	assert_string_equal(headers, "got *********** with ****, not b4r");
 	assert_int_equal(secret_from_file(&s, "/dev/zero", NULL), -EFBIG);
 	assert_int_equal(secret_from_file(&s, fixture_path(&f, "."), NULL), -EISDIR);
 	assert_null(s.text);
