@@ -46,9 +46,13 @@ static bool kind_choice(size_t i, struct option_choice *ret)
 static bool key_choice(size_t i, struct option_choice *ret)
 {
 	struct export_key key;
+	size_t at = 0;
 
-	if (!export_key_at(i, &key))
-		return false;
+	/* The i-th of those that matter here. */
+	do {
+		if (!export_key_at(at++, &key))
+			return false;
+	} while (key.waiting || i-- > 0);
 	*ret = (struct option_choice){.name = key.name, .detail = "", .help = key.help};
 	return true;
 }
@@ -136,11 +140,18 @@ static int set(struct export_config *c, const char *key, const char *value,
 static int set_pair(struct export_config *c, const char *pair, struct cresset_error *err)
 {
 	const char *equals = strchr(pair, '=');
+	struct export_key row;
 	char key[64];
 
 	if (!equals || equals == pair || equals - pair >= (int)sizeof(key))
 		return cresset_error_set(err, -EINVAL, "--set needs KEY=VALUE");
 	snprintf(key, sizeof(key), "%.*s", (int)(equals - pair), pair);
+	for (size_t i = 0; export_key_at(i, &row); i++)
+		if (row.waiting && !strcmp(row.name, key))
+			return cresset_error_set(err, -EINVAL,
+						 "%s is for the agent: this command sends now or "
+						 "fails (see --retry-for)",
+						 key);
 	return export_config_set(c, key, equals + 1, err);
 }
 

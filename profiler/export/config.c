@@ -383,11 +383,26 @@ int export_config_check(struct export_config *c, struct cresset_error *err)
 
 /* ---- Telling. */
 
+/* As it can be read again, in the largest unit that it is a whole number of. */
+static void print_duration(const char *name, uint64_t ns, struct cresset_sink *sink)
+{
+	static const struct {
+		uint64_t ns;
+		const char *name;
+	} units[] = {{3600 * SECOND_NS, "h"}, {60 * SECOND_NS, "m"}, {SECOND_NS, "s"},
+		     {1000000, "ms"},	      {1000, "us"},	     {1, "ns"}};
+	size_t i = 0;
+
+	while (ns % units[i].ns)
+		i++;
+	cresset_sink_printf(sink, "%s = %llu%s\n", name, (unsigned long long)(ns / units[i].ns),
+			    units[i].name);
+}
+
 static void print_row(const struct export_config *c, const struct key_row *row,
 		      struct cresset_sink *sink)
 {
 	const void *at = key_place(c, row);
-	char text[64];
 
 	switch (row->kind) {
 	case KEY_STRING:
@@ -404,8 +419,8 @@ static void print_row(const struct export_config *c, const struct key_row *row,
 		}
 		break;
 	case KEY_DURATION:
-		cresset_sink_printf(sink, "%s = %s\n", row->name,
-				    duration_text(*(const uint64_t *)at, text, sizeof(text)));
+		if (*(const uint64_t *)at)
+			print_duration(row->name, *(const uint64_t *)at, sink);
 		break;
 	case KEY_BYTES:
 		cresset_sink_printf(sink, "%s = %llu\n", row->name,

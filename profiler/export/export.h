@@ -57,7 +57,8 @@ struct export_key {
 	const char *name;
 	const char *arg; /* "URL", "FILE", … */
 	const char *help;
-	bool many; /* may be set more than once */
+	bool many;    /* may be set more than once */
+	bool waiting; /* of an exporter's queue and spool: nothing to export_once() */
 };
 bool export_key_at(size_t i, struct export_key *ret);
 /* The i-th target: name and help; false past the end. */
