@@ -172,7 +172,11 @@ static int configure(const struct upload_options *o, struct export_config *c,
 	r = r ? r : set(c, "insecure", o->insecure ? "yes" : NULL, err);
 	for (size_t i = 0; i < o->settings.n && r == 0; i++)
 		r = set_pair(c, *(const char **)vec_at(&o->settings, i), err);
-	return r ? r : export_config_check(c, err);
+	r = r ? r : export_config_check(c, err);
+	if (r == -EINVAL && !*export_config_type(c) && !o->as)
+		return cresset_error_set(err, r,
+					 "the URL does not tell the kind of server (give --as)");
+	return r;
 }
 
 /* ---- Labels. */
@@ -299,13 +303,45 @@ static int send_profile(const struct command *self, const struct upload_options 
 	return r < 0 ? EXIT_FAILED : 0;
 }
 
+/* Is that "key = value" of an exporter's queue and spool? */
+static bool is_waiting(const char *line)
+{
+	struct export_key key;
+
+	for (size_t i = 0; export_key_at(i, &key); i++)
+		if (key.waiting && !strncmp(line, key.name, strlen(key.name)) &&
+		    line[strlen(key.name)] == ' ')
+			return true;
+	return false;
+}
+
+static int print_settings(const struct export_config *c, struct cresset_sink *all,
+			  struct cresset_sink *out)
+{
+	const char *at, *end;
+	size_t left;
+	int r = export_config_print(c, all);
+
+	at = cresset_sink_data(all, &left);
+	for (; left && (end = memchr(at, '\n', left)); at = end + 1) {
+		size_t n = (size_t)(end - at) + 1;
+
+		if (!is_waiting(at))
+			cresset_sink_write(out, at, n);
+		left -= n;
+	}
+	return r ? r : cresset_sink_error(all);
+}
+
 static int check(const struct command *self, const struct export_config *c)
 {
-	struct cresset_sink *sink = NULL;
-	int r = cresset_sink_fd(STDOUT_FILENO, &sink);
+	struct cresset_sink *all = NULL, *out = NULL;
+	int r = cresset_sink_memory(&all);
 
+	r = r ? r : cresset_sink_fd(STDOUT_FILENO, &out);
 	if (r == 0)
-		r = cresset_sink_finish(sink, export_config_print(c, sink));
+		r = cresset_sink_finish(out, print_settings(c, all, out));
+	cresset_sink_abort(all);
 	if (r < 0)
 		say_error(self, "cannot print: %s", strerror(-r));
 	return r < 0 ? EXIT_FAILED : 0;

@@ -4,7 +4,8 @@
 # upload/lib.sh - servers for the tests of uploads; sourced behind ../lib.sh.
 #
 # The servers are other people's implementations from npm, installed once into the build tree
-# ($BUILD/tests/upload) from the versions in package.json; without a registry the test is skipped.
+# ($BUILD/tests/upload) from the versions in package.json; without a registry the test is skipped, and
+# for ten minutes the next ones do not wait for it again. Node 18 (Debian 12) is enough.
 
 UPLOAD=$SRC/tests/e2e/upload
 MODULES=$BUILD/tests/upload
@@ -17,10 +18,16 @@ upload_modules() {
 	[ -x "$DRIVER" ] || { fail "no $DRIVER"; finish; }
 	mkdir -p "$MODULES"
 	if ! cmp -s "$UPLOAD/package.json" "$MODULES/installed.json"; then
+		[ -z "$(find "$MODULES" -maxdepth 1 -name npm.failed -mmin -10)" ] ||
+			skip "npm could not install the servers' modules: $(cat "$MODULES/npm.failed")"
 		cp "$UPLOAD/package.json" "$MODULES/"
-		(cd "$MODULES" && timeout 90 npm install --no-audit --no-fund --ignore-scripts \
-			--no-package-lock >npm.log 2>&1 </dev/null) ||
-			skip "npm could not install the servers' modules: $(tail -n 1 "$MODULES/npm.log")"
+		if ! (cd "$MODULES" && timeout 90 npm install --no-audit --no-fund --ignore-scripts \
+			--no-package-lock --fetch-retries 1 >npm.log 2>&1 </dev/null); then
+			grep -m 1 -E 'ERR!|error' "$MODULES/npm.log" >"$MODULES/npm.failed" ||
+				echo "no answer in 90 s" >"$MODULES/npm.failed"
+			skip "npm could not install the servers' modules: $(cat "$MODULES/npm.failed")"
+		fi
+		rm -f "$MODULES/npm.failed"
 		cp "$UPLOAD/package.json" "$MODULES/installed.json"
 	fi
 	cp "$UPLOAD"/*.mjs "$UPLOAD"/*.proto "$MODULES/"
