@@ -16,7 +16,7 @@
  *     exporter_free(e);
  *
  * What holds:
- *   - exporter_push() encodes (CPU time only: some 6 ms for 2,000 stacks) and queues. It touches no
+ *   - exporter_push() encodes (CPU time only: some 8 ms for 2,000 stacks) and queues. It touches no
  *     disk and no network, and waits for nothing but a short lock. The profile is not kept.
  *   - A request's id and bytes are made once, before the first try; every retry, also that of a
  *     later process from the spool, sends the same bytes under the same id.
