@@ -37,7 +37,7 @@ struct server {
 	int fd;
 	unsigned int port;
 	pthread_t thread;
-	_Atomic int mode;
+	atomic_int mode;
 	atomic_bool end;
 	atomic_uint requests; /* that were read whole */
 	unsigned int n;	      /* … and accepted; their numbers (paths) in order */
@@ -83,7 +83,7 @@ static void answer(struct server *s, int fd, const char *request)
 	const char *authorization = strstr(request, "Authorization: ");
 	char text[256];
 
-	switch (s->mode) {
+	switch (atomic_load(&s->mode)) {
 	case BUSY:
 		reply(fd, "503 Busy", "", "");
 		return;
