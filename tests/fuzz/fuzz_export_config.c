@@ -17,7 +17,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static bool set_line(struct export_config *c, const char *line, size_t n)
+static void set_line(struct export_config *c, const char *line, size_t n)
 {
 	struct cresset_error err = {.text = ""};
 	const char *equals = memchr(line, '=', n);
@@ -25,18 +25,15 @@ static bool set_line(struct export_config *c, const char *line, size_t n)
 	size_t length = equals ? (size_t)(equals - line) : 0;
 
 	if (!equals || length >= sizeof(key) || n - length > sizeof(value))
-		return false;
+		return;
 	memcpy(key, line, length);
 	key[strcspn(key, " ")] = '\0';
 	equals += equals + 1 < line + n && equals[1] == ' ' ? 2 : 1;
 	n -= (size_t)(equals - line);
 	memcpy(value, equals, n);
 	value[n] = '\0';
-	if (export_config_set(c, key, value, &err) == 0)
-		return true;
-	if (!err.text[0] || strchr(err.text, '\n'))
+	if (export_config_set(c, key, value, &err) < 0 && (!err.text[0] || strchr(err.text, '\n')))
 		abort();
-	return false;
 }
 
 static void set_all(struct export_config *c, const char *at, size_t size)
@@ -45,9 +42,7 @@ static void set_all(struct export_config *c, const char *at, size_t size)
 		const char *end = memchr(at, '\n', size);
 		size_t n = end ? (size_t)(end - at) : size;
 
-		/* Files of the machine that runs this are none of its business. */
-		if (n < 64 || !memmem(at, 64, "_file", 5))
-			set_line(c, at, n);
+		set_line(c, at, n);
 		at += end ? n + 1 : n;
 		size -= end ? n + 1 : n;
 	}
