@@ -172,7 +172,9 @@ static int configure(const struct upload_options *o, struct export_config *c,
 	r = r ? r : set(c, "insecure", o->insecure ? "yes" : NULL, err);
 	for (size_t i = 0; i < o->settings.n && r == 0; i++)
 		r = set_pair(c, *(const char **)vec_at(&o->settings, i), err);
-	r = r ? r : export_config_check(c, err);
+	if (r < 0)
+		return r;
+	r = export_config_check(c, err);
 	if (r == -EINVAL && !*export_config_type(c) && !o->as)
 		return cresset_error_set(err, r,
 					 "the URL does not tell the kind of server (give --as)");
