@@ -46,9 +46,13 @@ static bool kind_choice(size_t i, struct option_choice *ret)
 static bool key_choice(size_t i, struct option_choice *ret)
 {
 	struct export_key key;
+	size_t at = 0;
 
-	if (!export_key_at(i, &key))
-		return false;
+	/* The i-th of those that matter here. */
+	do {
+		if (!export_key_at(at++, &key))
+			return false;
+	} while (key.waiting || i-- > 0);
 	*ret = (struct option_choice){.name = key.name, .detail = "", .help = key.help};
 	return true;
 }
@@ -136,11 +140,18 @@ static int set(struct export_config *c, const char *key, const char *value,
 static int set_pair(struct export_config *c, const char *pair, struct cresset_error *err)
 {
 	const char *equals = strchr(pair, '=');
+	struct export_key row;
 	char key[64];
 
 	if (!equals || equals == pair || equals - pair >= (int)sizeof(key))
 		return cresset_error_set(err, -EINVAL, "--set needs KEY=VALUE");
 	snprintf(key, sizeof(key), "%.*s", (int)(equals - pair), pair);
+	for (size_t i = 0; export_key_at(i, &row); i++)
+		if (row.waiting && !strcmp(row.name, key))
+			return cresset_error_set(err, -EINVAL,
+						 "%s is for the agent: this command sends now or "
+						 "fails (see --retry-for)",
+						 key);
 	return export_config_set(c, key, equals + 1, err);
 }
 
@@ -161,7 +172,13 @@ static int configure(const struct upload_options *o, struct export_config *c,
 	r = r ? r : set(c, "insecure", o->insecure ? "yes" : NULL, err);
 	for (size_t i = 0; i < o->settings.n && r == 0; i++)
 		r = set_pair(c, *(const char **)vec_at(&o->settings, i), err);
-	return r ? r : export_config_check(c, err);
+	if (r < 0)
+		return r;
+	r = export_config_check(c, err);
+	if (r == -EINVAL && !*export_config_type(c) && !o->as)
+		return cresset_error_set(err, r,
+					 "the URL does not tell the kind of server (give --as)");
+	return r;
 }
 
 /* ---- Labels. */
@@ -288,13 +305,45 @@ static int send_profile(const struct command *self, const struct upload_options 
 	return r < 0 ? EXIT_FAILED : 0;
 }
 
+/* Is that "key = value" of an exporter's queue and spool? */
+static bool is_waiting(const char *line)
+{
+	struct export_key key;
+
+	for (size_t i = 0; export_key_at(i, &key); i++)
+		if (key.waiting && !strncmp(line, key.name, strlen(key.name)) &&
+		    line[strlen(key.name)] == ' ')
+			return true;
+	return false;
+}
+
+static int print_settings(const struct export_config *c, struct cresset_sink *all,
+			  struct cresset_sink *out)
+{
+	const char *at, *end;
+	size_t left;
+	int r = export_config_print(c, all);
+
+	at = cresset_sink_data(all, &left);
+	for (; left && (end = memchr(at, '\n', left)); at = end + 1) {
+		size_t n = (size_t)(end - at) + 1;
+
+		if (!is_waiting(at))
+			cresset_sink_write(out, at, n);
+		left -= n;
+	}
+	return r ? r : cresset_sink_error(all);
+}
+
 static int check(const struct command *self, const struct export_config *c)
 {
-	struct cresset_sink *sink = NULL;
-	int r = cresset_sink_fd(STDOUT_FILENO, &sink);
+	struct cresset_sink *all = NULL, *out = NULL;
+	int r = cresset_sink_memory(&all);
 
+	r = r ? r : cresset_sink_fd(STDOUT_FILENO, &out);
 	if (r == 0)
-		r = cresset_sink_finish(sink, export_config_print(c, sink));
+		r = cresset_sink_finish(out, print_settings(c, all, out));
+	cresset_sink_abort(all);
 	if (r < 0)
 		say_error(self, "cannot print: %s", strerror(-r));
 	return r < 0 ? EXIT_FAILED : 0;

@@ -8,6 +8,7 @@
 #define EXPORT_BACKOFF_H
 
 #include <stdint.h>
+#include <sys/random.h>
 
 /* failures: in a row, from 1. random: any 64 bits. */
 static inline uint64_t backoff_ns(uint64_t failures, uint64_t min_ns, uint64_t max_ns,
@@ -19,6 +20,14 @@ static inline uint64_t backoff_ns(uint64_t failures, uint64_t min_ns, uint64_t m
 		bound = bound < max_ns / 2 ? bound * 2 : max_ns;
 	bound = bound < max_ns ? bound : max_ns;
 	return retry_after_ns + (bound ? random % bound : 0) + 1;
+}
+
+/* Without random bytes the bound itself is as good a pause as any. */
+static inline uint64_t backoff_random(void)
+{
+	uint64_t x = 0;
+
+	return getrandom(&x, sizeof(x), GRND_NONBLOCK) == (ssize_t)sizeof(x) ? x : UINT64_MAX;
 }
 
 #endif

@@ -176,6 +176,24 @@ static int check_path(const char *value, struct cresset_error *err)
 	return 0;
 }
 
+static int unknown_type(const char *value, struct cresset_error *err)
+{
+	const char *name, *help;
+	struct suggestion s;
+	char all[160] = "";
+	size_t n = 0;
+
+	suggestion_init(&s, value);
+	for (size_t i = 0; export_target_at(i, &name, &help); i++) {
+		suggestion_try(&s, name);
+		n += (size_t)snprintf(all + n, sizeof(all) - n, "%s%s", i ? ", " : "", name);
+	}
+	if (s.best)
+		return cresset_error_set(err, -EINVAL, "unknown type '%.40s' (did you mean '%s'?)",
+					 value, s.best);
+	return cresset_error_set(err, -EINVAL, "unknown type '%.40s' (there are %s)", value, all);
+}
+
 static int set_string(struct export_config *c, const struct key_row *row, const char *value,
 		      struct cresset_error *err)
 {
@@ -188,7 +206,7 @@ static int set_string(struct export_config *c, const struct key_row *row, const 
 	else if (!strcmp(row->name, "path"))
 		r = check_path(value, err);
 	else if (!strcmp(row->name, "type") && !export_target_by_name(value))
-		r = cresset_error_set(err, -EINVAL, "unknown type '%.40s'", value);
+		r = unknown_type(value, err);
 	else if (!strcmp(row->name, "method") && strcmp(value, "PUT") && strcmp(value, "POST"))
 		r = cresset_error_set(err, -EINVAL, "method must be POST or PUT");
 	else if (!*value || value[strcspn(value, "\r\n\t")])
@@ -300,11 +318,14 @@ static int check_auth(const struct export_config *c, struct cresset_error *err)
 static int check_files(const struct export_config *c, struct cresset_error *err)
 {
 	int r = check_readable("ca", c->ca, err);
+	struct secret s = {NULL};
 
 	r = r ? r : check_readable("cert", c->cert, err);
 	r = r ? r : check_readable("key", c->key, err);
-	r = r ? r : check_readable("headers_file", c->headers_file, err);
-	if (r == 0 && !!c->cert != !!c->key && c->key)
+	if (r == 0 && c->headers_file)
+		r = secret_each_header(&s, c->headers_file, NULL, NULL, err);
+	secret_release(&s);
+	if (r == 0 && c->key && !c->cert)
 		r = cresset_error_set(err, -EINVAL, "key needs cert");
 	return r;
 }
@@ -362,11 +383,26 @@ int export_config_check(struct export_config *c, struct cresset_error *err)
 
 /* ---- Telling. */
 
+/* As it can be read again, in the largest unit that it is a whole number of. */
+static void print_duration(const char *name, uint64_t ns, struct cresset_sink *sink)
+{
+	static const struct {
+		uint64_t ns;
+		const char *name;
+	} units[] = {{3600 * SECOND_NS, "h"}, {60 * SECOND_NS, "m"}, {SECOND_NS, "s"},
+		     {1000000, "ms"},	      {1000, "us"},	     {1, "ns"}};
+	size_t i = 0;
+
+	while (ns % units[i].ns)
+		i++;
+	cresset_sink_printf(sink, "%s = %llu%s\n", name, (unsigned long long)(ns / units[i].ns),
+			    units[i].name);
+}
+
 static void print_row(const struct export_config *c, const struct key_row *row,
 		      struct cresset_sink *sink)
 {
 	const void *at = key_place(c, row);
-	char text[64];
 
 	switch (row->kind) {
 	case KEY_STRING:
@@ -383,8 +419,8 @@ static void print_row(const struct export_config *c, const struct key_row *row,
 		}
 		break;
 	case KEY_DURATION:
-		cresset_sink_printf(sink, "%s = %s\n", row->name,
-				    duration_text(*(const uint64_t *)at, text, sizeof(text)));
+		if (*(const uint64_t *)at)
+			print_duration(row->name, *(const uint64_t *)at, sink);
 		break;
 	case KEY_BYTES:
 		cresset_sink_printf(sink, "%s = %llu\n", row->name,

@@ -29,9 +29,9 @@ int export_pprof(const struct cresset_profile *p, struct vec *out, size_t *ret_r
 	if (r < 0)
 		return r;
 	r = format->write(p, sink, NULL, err);
+	data = cresset_sink_data(sink, &n);
 	r = r ? r : cresset_sink_error(sink);
 	if (r == 0) {
-		data = cresset_sink_data(sink, &n);
 		if (n < 18) /* a gzip member's least */
 			r = -EIO;
 		else if (!vec_push(out, data, n))

@@ -27,12 +27,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 
 #define MS_NS UINT64_C(1000000)
 
-enum { IDLE_MS = 30000, SPILL_PAUSE_MS = 1000 };
+enum { IDLE_MS = 30000, SPILL_PAUSE_MS = 1000, FETCH_PAUSE_MS = 1000 };
 
 struct exporter {
 	struct export_config *config;
@@ -48,7 +47,8 @@ struct exporter {
 	struct export_request *first, **last; /* by seq */
 	uint64_t next_seq;
 	bool stopping;
-	uint64_t deadline_ns; /* monotonic; of the stop */
+	uint64_t deadline_ns;	/* of the stop, monotonic: until then it sends … */
+	uint64_t sync_until_ns; /* … and until then it waits for the disk */
 	struct exporter_stats stats;
 
 	/* The thread's alone. */
@@ -203,17 +203,21 @@ int exporter_push(struct exporter *e, const struct cresset_profile *profile,
 
 /* ---- The thread: to the spool and from it. */
 
-/* Writes one request of the queue; false if the disk would not take it. */
-static bool spill_one(struct exporter *e, struct export_request *r)
+/* Writes one request of the queue; false if the disk would not take it. One that is larger than the
+ * whole spool falls out of it, and holds up nothing. */
+static bool spill_one(struct exporter *e, struct export_request *r, bool sync)
 {
 	struct cresset_error err = {.text = ""};
 	size_t evicted = 0;
 	uint64_t keep = e->from_spool && e->flight ? e->flight->seq : 0;
-	int result = spool_put(e->spool, r, e->config->target->name, keep, &evicted, &err);
+	int result = spool_put(e->spool, r, e->config->target->name, keep, sync, &evicted, &err);
 
 	pthread_mutex_lock(&e->lock);
 	drop(e, EXPORT_DROP_spool_full, evicted);
-	if (result < 0) {
+	if (result == -EFBIG) {
+		drop(e, EXPORT_DROP_spool_full, 1);
+		queue_forget(e, r);
+	} else if (result < 0) {
 		e->stats.spool_errors++;
 		note_error(e, err.text);
 		queue_put_back(e, r);
@@ -222,7 +226,7 @@ static bool spill_one(struct exporter *e, struct export_request *r)
 	}
 	count_spool(e);
 	pthread_mutex_unlock(&e->lock);
-	return result == 0;
+	return result == 0 || result == -EFBIG;
 }
 
 static struct export_request *next_to_spill(struct exporter *e, bool final)
@@ -237,7 +241,11 @@ static struct export_request *next_to_spill(struct exporter *e, bool final)
 	return r;
 }
 
-/* final: whatever state the server is in, all of it, now. */
+/*
+ * final: whatever state the server is in, all of it, now. A disk takes milliseconds to make one
+ * file certain, and a full queue is a thousand files: past the deadline they are only written. They
+ * outlive the process, and one that a power cut hits is found by its checksum.
+ */
 static void spill(struct exporter *e, bool final)
 {
 	struct export_request *r;
@@ -246,7 +254,7 @@ static void spill(struct exporter *e, bool final)
 	if (!e->spool || (!final && export_monotonic_ns() < e->next_spill_ns))
 		return;
 	while ((r = next_to_spill(e, final))) {
-		if (!spill_one(e, r)) {
+		if (!spill_one(e, r, !final || export_monotonic_ns() < e->sync_until_ns)) {
 			e->next_spill_ns = export_monotonic_ns() + SPILL_PAUSE_MS * MS_NS;
 			break;
 		}
@@ -263,14 +271,16 @@ static bool too_old(const struct exporter *e, int64_t time_ns)
 	return age > 0 && (uint64_t)age > e->config->max_age_ns;
 }
 
-/* Both places are in order, so only their first can be the oldest. */
+/* Both places are in order, so only their first can be the oldest. The one on its way is left to
+ * what its server says. */
 static void expire(struct exporter *e)
 {
 	struct export_request *r;
 	uint64_t seq;
 	int64_t time_ns;
 
-	while (e->spool && spool_first(e->spool, &seq, &time_ns) && too_old(e, time_ns)) {
+	while (!(e->flight && e->from_spool) && e->spool && spool_first(e->spool, &seq, &time_ns) &&
+	       too_old(e, time_ns)) {
 		spool_remove(e->spool, seq);
 		pthread_mutex_lock(&e->lock);
 		drop(e, EXPORT_DROP_too_old, 1);
@@ -286,6 +296,12 @@ static void expire(struct exporter *e)
 	pthread_mutex_unlock(&e->lock);
 }
 
+/* What a later try may well read. */
+static bool is_passing(int error)
+{
+	return error == -ENOMEM || error == -EMFILE || error == -ENFILE;
+}
+
 static struct export_request *fetch_spooled(struct exporter *e)
 {
 	struct cresset_error err = {.text = ""};
@@ -296,7 +312,7 @@ static struct export_request *fetch_spooled(struct exporter *e)
 
 	while (e->spool && spool_first(e->spool, &seq, &time_ns)) {
 		result = spool_get(e->spool, e->config->target->name, &r, &err);
-		if (result == 0 || result == -ENOMEM)
+		if (result == 0 || is_passing(result))
 			return r;
 		spool_remove(e->spool, seq);
 		pthread_mutex_lock(&e->lock);
@@ -364,7 +380,6 @@ static void land(struct exporter *e, const struct outcome *o)
 static void settle(struct exporter *e, const struct outcome *o)
 {
 	bool again = o->verdict == VERDICT_RETRY;
-	uint64_t jitter = 0;
 
 	pthread_mutex_lock(&e->lock);
 	e->stats.failures = again ? e->stats.failures + 1 : 0;
@@ -379,16 +394,12 @@ static void settle(struct exporter *e, const struct outcome *o)
 		note_error(e, text);
 	}
 	pthread_mutex_unlock(&e->lock);
-	if (again) {
-		/* Without random bytes the bound itself is as good a pause as any. */
-		if (getrandom(&jitter, sizeof(jitter), GRND_NONBLOCK) != (ssize_t)sizeof(jitter))
-			jitter = UINT64_MAX;
-		e->next_try_ns = export_monotonic_ns() +
-				 backoff_ns(e->stats.failures, e->config->retry_min_ns,
-					    e->config->retry_max_ns, o->retry_after_ns, jitter);
-	} else {
-		e->next_try_ns = 0;
-	}
+	e->next_try_ns = 0;
+	if (again)
+		e->next_try_ns =
+			export_monotonic_ns() +
+			backoff_ns(e->stats.failures, e->config->retry_min_ns,
+				   e->config->retry_max_ns, o->retry_after_ns, backoff_random());
 	land(e, o);
 }
 
@@ -401,8 +412,11 @@ static void launch(struct exporter *e)
 
 	expire(e);
 	e->flight = fetch(e);
-	if (!e->flight)
+	if (!e->flight) {
+		if (e->spool && spool_count(e->spool)) /* cannot be read just now */
+			e->next_try_ns = export_monotonic_ns() + FETCH_PAUSE_MS * MS_NS;
 		return;
+	}
 	pthread_mutex_lock(&e->lock);
 	e->stats.tries++;
 	pthread_mutex_unlock(&e->lock);
@@ -411,7 +425,10 @@ static void launch(struct exporter *e)
 		e->in_multi = true;
 		return;
 	}
-	snprintf(o.words, sizeof(o.words), "%.250s", err.text[0] ? err.text : strerror(ENOMEM));
+	if (r == 0)
+		transfer_end(e->transfer, CURLE_OUT_OF_MEMORY, &o);
+	else
+		snprintf(o.words, sizeof(o.words), "%.250s", err.text[0] ? err.text : strerror(-r));
 	settle(e, &o);
 }
 
@@ -617,6 +634,24 @@ int exporter_flush(struct exporter *e, unsigned int deadline_ms)
 	return -r;
 }
 
+void exporter_begin_stop(struct exporter *e, unsigned int deadline_ms)
+{
+	uint64_t now = export_monotonic_ns(), until = now + deadline_ms * MS_NS;
+	/* The last quarter is the disk's. */
+	uint64_t sending = e->spool ? until - deadline_ms * MS_NS / 4 : until;
+
+	if (!e->running)
+		return;
+	pthread_mutex_lock(&e->lock);
+	if (!e->stopping || until < e->sync_until_ns) {
+		e->deadline_ns = sending;
+		e->sync_until_ns = until;
+	}
+	e->stopping = true;
+	pthread_mutex_unlock(&e->lock);
+	curl_multi_wakeup(e->multi);
+}
+
 size_t exporter_stop(struct exporter *e, unsigned int deadline_ms)
 {
 	struct export_request *r;
@@ -624,11 +659,7 @@ size_t exporter_stop(struct exporter *e, unsigned int deadline_ms)
 
 	if (!e->running)
 		return 0;
-	pthread_mutex_lock(&e->lock);
-	e->stopping = true;
-	e->deadline_ns = export_monotonic_ns() + deadline_ms * MS_NS;
-	pthread_mutex_unlock(&e->lock);
-	curl_multi_wakeup(e->multi);
+	exporter_begin_stop(e, deadline_ms);
 	pthread_join(e->thread, NULL);
 	e->running = false;
 	pthread_mutex_lock(&e->lock);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * http - a plain POST or PUT of gzipped pprof to a URL made from a template: web servers with
- * WebDAV, artifact stores, collectors of one's own. The id and the kind are also in headers of the
- * path's making only: a server that needs them has them in the template.
+ * WebDAV, artifact stores, collectors of one's own. Whatever such a server needs to know of a
+ * profile (id, kind, time, labels) goes into the path.
  *
  * Nothing is split: a store of files has no limit that we know of.
  */

@@ -14,7 +14,7 @@ static const struct key_row keys[] = {
 	 KEY_STRING, T(path)},
 	{"method", "POST|PUT", "http: how to send (default POST)", KEY_STRING, T(method)},
 	{"tenant", "ID", "X-Scope-OrgID of servers with several tenants", KEY_STRING, T(tenant)},
-	{"header", "NAME: VALUE", "one more header; not for secrets", KEY_LIST, T(headers), true},
+	{"header", "NAME: VALUE", "one more header; not for secrets", KEY_LIST, T(headers)},
 	{"headers_file", "FILE", "more headers, one a line; for secrets", KEY_STRING,
 	 T(headers_file)},
 	{"bearer_file", "FILE", "file with a token", KEY_STRING, T(bearer_file)},
@@ -38,13 +38,13 @@ static const struct key_row keys[] = {
 	{"retry_max", "TIME", "longest pause at all (default 60s)", KEY_DURATION, T(retry_max_ns)},
 	{"max_age", "TIME",
 	 "give up what is older (default: 55m where the server takes an hour, else 24h)",
-	 KEY_DURATION, T(max_age_ns)},
+	 KEY_DURATION, T(max_age_ns), true},
 	{"queue_max_bytes", "BYTES", "memory for waiting requests (default 8M)", KEY_BYTES,
-	 T(queue_max_bytes)},
+	 T(queue_max_bytes), true},
 	{"spool", "DIR", "folder for requests while the server is away; 'no' for none", KEY_STRING,
-	 T(spool)},
+	 T(spool), true},
 	{"spool_max_bytes", "BYTES", "its bound; the oldest fall out (default 256M)", KEY_BYTES,
-	 T(spool_max_bytes)},
+	 T(spool_max_bytes), true},
 };
 
 const struct key_row *key_at(size_t i)
@@ -61,6 +61,7 @@ bool export_key_at(size_t i, struct export_key *ret)
 	*ret = (struct export_key){.name = row->name,
 				   .arg = row->arg,
 				   .help = row->help,
-				   .many = row->kind == KEY_LIST};
+				   .many = row->kind == KEY_LIST,
+				   .waiting = row->waiting};
 	return true;
 }

@@ -24,7 +24,7 @@ struct key_row {
 	const char *help;
 	enum key_kind kind;
 	size_t offset;
-	bool hidden; /* never print the value */
+	bool waiting; /* of an exporter, which keeps what it cannot send */
 };
 
 /* NULL past the end. */

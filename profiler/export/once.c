@@ -66,7 +66,7 @@ static int deliver(struct transfer *t, const struct export_config *c,
 			return 0;
 		}
 		pause = backoff_ns(failures, c->retry_min_ns, c->retry_max_ns, o.retry_after_ns,
-				   (uint64_t)random());
+				   backoff_random());
 		if (o.verdict == VERDICT_REFUSED || export_monotonic_ns() + pause >= until_ns)
 			return explain(&o, ret->url, err);
 		sleep_ns(pause);

@@ -237,6 +237,13 @@ static void error_words(const struct reply *r, char *words, size_t size)
 		words_line(body + n, r->body.n - n, words, size);
 }
 
+static void redirect_words(const struct reply *r, char *words, size_t size)
+{
+	if (r->status / 100 == 3 && !words[0])
+		snprintf(words, size,
+			 "a redirect, which is not followed (set url to where it leads)");
+}
+
 static bool is_passing(unsigned int status)
 {
 	return status == 0 || status == 429 || status == 502 || status == 503 || status == 504;
@@ -249,6 +256,7 @@ static enum verdict judge_grpc(const struct reply *r, char *words, size_t size,
 	if (r->grpc == REPLY_GRPC_NONE) {
 		if (r->status == 200)
 			snprintf(words, size, "no grpc-status: not a gRPC server");
+		redirect_words(r, words, size);
 		return is_passing(r->status) ? VERDICT_RETRY : VERDICT_REFUSED;
 	}
 	*ret_code = GRPC_CODE_BASE + (unsigned int)r->grpc;
@@ -275,6 +283,7 @@ enum verdict reply_judge(const struct reply *r, const struct export_target *targ
 		return VERDICT_SENT;
 	}
 	error_words(r, words, size);
+	redirect_words(r, words, size);
 	if (is_passing(r->status) || (r->status == 422 && strstr(words, "resource_exhausted")))
 		return VERDICT_RETRY;
 	return VERDICT_REFUSED;

@@ -2,6 +2,8 @@
 /* secret - see secret.h. */
 #include "export/secret.h"
 
+#include "export/words.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,7 +12,7 @@
 #include <strings.h>
 #include <unistd.h>
 
-enum { SECRET_MAX = 16384, REDACT_MIN = 4 };
+enum { SECRET_MAX = 16384, HEADERS_MAX = 65536, REDACT_MIN = 4 };
 
 int secret_read_all(struct secret *s, const char *path, size_t max, struct cresset_error *err)
 {
@@ -98,14 +100,108 @@ void secret_release(struct secret *s)
 	s->text = NULL;
 }
 
-void secret_redact(const struct secret *s, char *text)
+static void redact_bytes(const char *secret, size_t n, char *text)
 {
-	size_t n = s->text ? strlen(s->text) : 0;
+	size_t length = strlen(text), tail = n - 1 < length ? n - 1 : length;
 
 	if (n < REDACT_MIN)
 		return;
-	for (char *at = text; (at = strstr(at, s->text)); at += n)
+	for (char *at = text; (at = memmem(at, strlen(at), secret, n)); at += n)
 		memset(at, '*', n);
+	/* Texts are cut to fit: the last one may be there in part. */
+	for (; tail >= REDACT_MIN; tail--) {
+		if (!memcmp(text + length - tail, secret, tail)) {
+			memset(text + length - tail, '*', tail);
+			break;
+		}
+	}
+}
+
+void secret_redact(const struct secret *s, char *text)
+{
+	size_t n;
+
+	if (!s->text)
+		return;
+	redact_bytes(s->text, strlen(s->text), text);
+	for (const char *word = s->text; *word; word += n) {
+		word += strspn(word, " :");
+		n = strcspn(word, " :");
+		redact_bytes(word, n, text);
+	}
+}
+
+void secret_redact_basic(const char *user, const struct secret *password, char *text)
+{
+	struct secret coded = {NULL};
+	struct vec pair, out;
+	int r;
+
+	if (!password->text)
+		return;
+	vec_init(&pair, 1);
+	vec_init(&out, 1);
+	r = user ? words_put(&pair, user) : 0;
+	r = r ? r : words_put(&pair, user ? ":" : "");
+	r = r ? r : words_put(&pair, password->text);
+	r = r ? r : words_put_base64(&out, pair.data, pair.n);
+	if (r == 0 && vec_push(&out, "", 1)) {
+		coded.text = out.data;
+		secret_redact(&coded, text);
+	} else {
+		text[0] = '\0';
+	}
+	if (pair.n)
+		explicit_bzero(pair.data, pair.n);
+	vec_release(&pair);
+	vec_release(&out);
+}
+
+int secret_each_header(struct secret *s, const char *path,
+		       int (*each)(void *data, const char *line), void *data,
+		       struct cresset_error *err)
+{
+	int r = secret_read_all(s, path, HEADERS_MAX, err);
+	struct secret copy = {r == 0 ? strdup(s->text) : NULL};
+	char *line, *rest = NULL;
+
+	if (r == 0 && !copy.text)
+		r = -ENOMEM;
+	for (line = r == 0 ? strtok_r(copy.text, "\r\n", &rest) : NULL; line && r == 0;
+	     line = strtok_r(NULL, "\r\n", &rest)) {
+		if (*line == '#')
+			continue;
+		r = header_valid(line)
+			    ? each ? each(data, line) : 0
+			    : cresset_error_set(err, -EINVAL,
+						"%s: a line is not like 'X-Name: value', or is a "
+						"header that cresset sets itself",
+						path);
+	}
+	secret_release(&copy);
+	return r;
+}
+
+void secret_redact_headers(const struct secret *s, char *text)
+{
+	const char *line = s->text ? s->text : "", *value;
+	size_t n;
+
+	for (; *line; line += n + strspn(line + n, "\r\n")) {
+		n = strcspn(line, "\r\n");
+		value = memchr(line, ':', n);
+		value = value ? value + 1 : line;
+		while (value < line + n) {
+			size_t word;
+
+			value += strspn(value, " ");
+			word = strcspn(value, " \r\n");
+			redact_bytes(value, word, text);
+			value += word;
+			if (!word)
+				break;
+		}
+	}
 }
 
 bool header_valid(const char *line)

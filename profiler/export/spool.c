@@ -282,7 +282,7 @@ int spool_get(const struct spool *s, const char *type, struct export_request **r
 
 /* ---- In. */
 
-static int write_file(const struct spool *s, const char *name, const struct vec *data)
+static int write_file(const struct spool *s, const char *name, const struct vec *data, bool sync)
 {
 	int fd = openat(s->dir, TEMPORARY, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
 			0600);
@@ -296,7 +296,7 @@ static int write_file(const struct spool *s, const char *name, const struct vec 
 			r = -errno;
 		n += put > 0 ? (size_t)put : 0;
 	}
-	if (r == 0 && fsync(fd) < 0)
+	if (r == 0 && sync && fsync(fd) < 0)
 		r = -errno;
 	if (fd >= 0 && close(fd) < 0 && r == 0)
 		r = -errno;
@@ -320,7 +320,7 @@ static void insert(struct spool *s, const struct entry *e)
 }
 
 int spool_put(struct spool *s, const struct export_request *r, const char *type, uint64_t keep,
-	      size_t *ret_evicted, struct cresset_error *err)
+	      bool sync, size_t *ret_evicted, struct cresset_error *err)
 {
 	struct entry e = {.seq = r->seq, .time_ns = r->time_ns};
 	char name[NAME_SIZE];
@@ -338,7 +338,7 @@ int spool_put(struct spool *s, const struct export_request *r, const char *type,
 		result = vec_reserve(&s->entries, 1);
 	}
 	if (result == 0)
-		result = write_file(s, name, &data);
+		result = write_file(s, name, &data, sync);
 	if (result == 0) {
 		e.bytes = data.n;
 		vec_push(&s->entries, &e, 1); /* there is room */

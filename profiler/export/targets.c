@@ -14,7 +14,9 @@ static const struct export_target *const targets[] = {
 	EXPORT_TARGETS(X)
 #undef X
 };
-enum { N_TARGETS = sizeof(targets) / sizeof(*targets) };
+#define X(name) +1
+enum { N_TARGETS = 0 EXPORT_TARGETS(X) };
+#undef X
 
 bool export_target_at(size_t i, const char **ret_name, const char **ret_help)
 {

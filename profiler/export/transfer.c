@@ -11,14 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEADERS_FILE_MAX = 65536, CONNECT_SHARE = 2 };
+enum { CONNECT_SHARE = 2 };
 
 struct transfer {
 	const struct export_config *config;
 	CURL *curl;
 	struct curl_slist *headers;
 	struct reply reply;
-	struct secret bearer, password, headers_file, proxy_auth;
+	struct secret bearer, password, headers_file, proxy_auth, session;
 	char *url;
 	char error[CURL_ERROR_SIZE];
 };
@@ -46,6 +46,7 @@ static void forget_secrets(struct transfer *t)
 	secret_release(&t->password);
 	secret_release(&t->headers_file);
 	secret_release(&t->proxy_auth);
+	secret_release(&t->session);
 }
 
 void transfer_free(struct transfer *t)
@@ -124,31 +125,9 @@ static int add_content_hash(struct transfer *t, const struct export_request *r)
 	return add_pair(t, "x-amz-content-sha256", hex);
 }
 
-static int add_lines(struct transfer *t, struct cresset_error *err)
+static int add_line(void *transfer, const char *line)
 {
-	struct secret copy = {NULL};
-	char *line, *rest = NULL;
-	int r = 0;
-
-	if (!t->config->headers_file)
-		return 0;
-	r = secret_read_all(&t->headers_file, t->config->headers_file, HEADERS_FILE_MAX, err);
-	if (r < 0)
-		return r;
-	copy.text = strdup(t->headers_file.text);
-	if (!copy.text)
-		return -ENOMEM;
-	for (line = strtok_r(copy.text, "\r\n", &rest); line && r == 0;
-	     line = strtok_r(NULL, "\r\n", &rest)) {
-		if (*line == '#')
-			continue;
-		r = header_valid(line) ? add_header(t, line)
-				       : cresset_error_set(err, -EINVAL,
-							   "%s: a line is not like 'X-Name: value'",
-							   t->config->headers_file);
-	}
-	secret_release(&copy);
-	return r;
+	return add_header(transfer, line);
 }
 
 static int add_headers(struct transfer *t, const struct export_request *r,
@@ -168,7 +147,8 @@ static int add_headers(struct transfer *t, const struct export_request *r,
 	e = e ? e : add_pair(t, "X-Scope-OrgID", c->tenant);
 	for (size_t i = 0; i < c->headers.n && e == 0; i++)
 		e = add_header(t, *(char **)vec_at(&c->headers, i));
-	e = e ? e : add_lines(t, err);
+	if (e == 0 && c->headers_file)
+		e = secret_each_header(&t->headers_file, c->headers_file, add_line, t, err);
 	if (e == 0 && (c->bearer_file || c->bearer_env))
 		e = secret_from(&t->bearer, c->bearer_file, c->bearer_env, err);
 	if (e == 0 && t->bearer.text) {
@@ -192,7 +172,9 @@ static int set_aws(struct transfer *t, struct cresset_error *err)
 
 	if (!c->user) {
 		r = secret_from_env(&t->password, "AWS_SECRET_ACCESS_KEY", err);
-		r = r ? r : add_pair(t, "x-amz-security-token", getenv("AWS_SESSION_TOKEN"));
+		if (r == 0 && getenv("AWS_SESSION_TOKEN"))
+			r = secret_from_env(&t->session, "AWS_SESSION_TOKEN", err);
+		r = r ? r : add_pair(t, "x-amz-security-token", t->session.text);
 	}
 	snprintf(provider, sizeof(provider), "aws:amz:%s:s3", c->aws_region);
 	curl_easy_setopt(t->curl, CURLOPT_AWS_SIGV4, provider);
@@ -328,20 +310,17 @@ int transfer_begin(struct transfer *t, const struct export_request *r, CURL **re
 
 static void redact(const struct transfer *t, char *words)
 {
-	char *line, *rest = NULL;
+	const struct export_config *c = t->config;
 
 	secret_redact(&t->bearer, words);
 	secret_redact(&t->password, words);
 	secret_redact(&t->proxy_auth, words);
-	if (!t->headers_file.text)
-		return;
-	for (line = strtok_r(t->headers_file.text, "\r\n", &rest); line;
-	     line = strtok_r(NULL, "\r\n", &rest)) {
-		char *value = strchr(line, ':');
-
-		value = value ? value + 1 + strspn(value + 1, " ") : line;
-		secret_redact(&(struct secret){value}, words);
-	}
+	secret_redact(&t->session, words);
+	secret_redact_headers(&t->headers_file, words);
+	for (size_t i = 0; i < c->headers.n; i++)
+		secret_redact_headers(&(struct secret){*(char **)vec_at(&c->headers, i)}, words);
+	secret_redact_basic(c->user, &t->password, words);
+	secret_redact_basic(NULL, &t->proxy_auth, words);
 }
 
 void transfer_end(struct transfer *t, CURLcode result, struct outcome *ret)

@@ -43,7 +43,8 @@ expect_log 1 'e.server === "parca" && e.labels.__name__ === "process_cpu" && e.p
 expect_log 1 'e.server === "otlp" && e.profiles[0].type === "samples:count" && e.profiles[0].period === "cpu:nanoseconds" && e.profiles[0].every === 10000000 && e.profiles[0].total === 50 && e.profiles[0].attributes["service.name"] === "we\"b,{x}=1" && e.profiles[0].attributes["host.name"]' "otlp"
 
 # OTLP by protoc, which knows the layout from our description of it only.
-protoc -I "$UPLOAD" --decode=otlp.ExportProfilesServiceRequest otlp.proto <"$(ls otlp-*.bin)" >otlp.txt ||
+cp otlp-*.bin good.bin
+protoc -I "$UPLOAD" --decode=otlp.ExportProfilesServiceRequest otlp.proto <good.bin >otlp.txt ||
 	fail "protoc --decode"
 has otlp.txt 'string_table: "leaf_0_0"'
 has_not otlp.txt '^[0-9]+:' "fields that the layout does not have"
@@ -68,6 +69,10 @@ touch otlp-partial
 upload otlp cpu.pb.gz || fail "a partial success is a success"
 has up.out 'the server says: one was too much'
 rm otlp-partial
+
+# ---- The servers here would have refused what the real ones do.
+(cd "$MODULES" && timeout 60 node bad.mjs "$TMP" "$TMP/cpu.pb.gz" "$TMP/good.bin") >bad.out 2>bad.err || fail "bad.mjs: $(tail -n 3 bad.err)"
+[ ! -s bad.out ] || fail "the servers' rules"
 
 # ---- Limits: 30,000 stacks go in parts that add up.
 for i in $(seq 30000); do echo "main;f$((i % 97));g$i 2"; done >many.folded
@@ -115,6 +120,9 @@ printf '403' >fail-pyroscope
 upload pyroscope cpu.pb.gz --bearer-file token --headers-file headers && fail "403 is a success?"
 has up.err 'HTTP 403: unavailable: told to fail'
 has_not up.err s3cr3t
+upload pyroscope cpu.pb.gz --user me --password-file password && fail "403 is a success?"
+has up.err 'told to fail: Basic \*'
+has_not up.err "$(printf me:s3cr3t-password | base64)"
 printf 'hang' >fail-pyroscope
 "$CRESSET" upload --as pyroscope --to "http://127.0.0.1:$(port pyroscope)" cpu.pb.gz --bearer-file token \
 	--headers-file headers --set timeout=3s >up.out 2>up.err &
@@ -153,6 +161,10 @@ has up.err "did you mean 'tenant'"
 usage a.folded --to http://127.0.0.1:4040 --bearer-file nowhere
 has up.err 'cannot read nowhere'
 usage a.folded --to http://127.0.0.1:4040 --label x
+printf 'X-Key: s3cr3t-header\ns3cr3t without a name\n' >bad-headers
+usage a.folded --to http://127.0.0.1:4040 --headers-file bad-headers
+has up.err 'bad-headers: a line is not like'
+has_not up.err s3cr3t
 "$CRESSET" upload a.folded --to http://127.0.0.1:4040 --check >up.out || fail "--check"
 has up.out '^type = pyroscope'
 "$CRESSET" upload a.folded --as http --to http://127.0.0.1:1 >up.out 2>up.err

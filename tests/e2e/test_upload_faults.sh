@@ -12,22 +12,14 @@ upload_modules
 servers 160
 
 # ---- nginx, on two free ports; faults come and go with files.
-read -r front wrong < <(python3 -c 'import socket
-s = [socket.socket() for _ in range(2)]
-[x.bind(("127.0.0.1", 0)) for x in s]
-print(*[x.getsockname()[1] for x in s])')
+read -r front wrong < <(free_ports 2)
 certificate other DNS:elsewhere
 date_in() {
 	LC_ALL=C date -u -d "+$1 seconds" '+%a, %d %b %Y %H:%M:%S GMT'
 }
 nginx_config() {
+	nginx_head
 	cat <<END
-pid $TMP/nginx.pid; error_log $TMP/nginx.err; worker_processes 1; user root; daemon off;
-events { worker_connections 64; }
-http {
-	access_log $TMP/nginx.log; client_max_body_size 8m; lingering_close off;
-	client_body_temp_path $TMP/n1; proxy_temp_path $TMP/n2; fastcgi_temp_path $TMP/n3;
-	uwsgi_temp_path $TMP/n4; scgi_temp_path $TMP/n5;
 	server {
 		listen 127.0.0.1:$front ssl;
 		ssl_certificate $TMP/cert.pem; ssl_certificate_key $TMP/cert-key.pem;
@@ -49,9 +41,7 @@ http {
 END
 }
 nginx_config "$(date_in 2)" >nginx.conf
-nginx -c "$TMP/nginx.conf" -e "$TMP/nginx.err" >nginx.out 2>&1 &
-started_pids+=($!)
-wait_for 10 bash -c "exec 3<>/dev/tcp/127.0.0.1/$front" 2>/dev/null || { fail "no nginx: $(cat nginx.out nginx.err)"; finish; }
+start_nginx "$front"
 
 # ---- One driver that lives through all of it.
 settings=(type=pyroscope ca=cert.pem retry_min=20ms retry_max=100ms timeout=4s)

@@ -30,29 +30,42 @@ static struct export_config *new_config(void)
 }
 
 /* Sets pairs up to NULL, then checks the whole. */
-static int configure(struct export_config *c, struct cresset_error *err, ...)
+static int configure_list(struct export_config *c, struct cresset_error *err, va_list list)
 {
 	const char *key;
-	va_list list;
 	int r = 0;
 
 	err->text[0] = '\0';
-	va_start(list, err);
 	while (r == 0 && (key = va_arg(list, const char *)))
 		r = export_config_set(c, key, va_arg(list, const char *), err);
-	va_end(list);
 	return r ? r : export_config_check(c, err);
 }
 
-#define refused(code, remedy, ...)                                                                 \
-	do {                                                                                       \
-		struct cresset_error err_;                                                         \
-		struct export_config *c_ = new_config();                                           \
-		assert_int_equal(configure(c_, &err_, __VA_ARGS__, NULL), code);                   \
-		assert_non_null(strstr(err_.text, remedy));                                        \
-		assert_null(strstr(err_.text, SECRET));                                            \
-		export_config_free(c_);                                                            \
-	} while (0)
+static int configure(struct export_config *c, struct cresset_error *err, ...)
+{
+	va_list list;
+	int r;
+
+	va_start(list, err);
+	r = configure_list(c, err, list);
+	va_end(list);
+	return r;
+}
+
+static void expect_refused(int code, const char *remedy, ...)
+{
+	struct export_config *c = new_config();
+	struct cresset_error err;
+	va_list list;
+
+	va_start(list, remedy);
+	assert_int_equal(configure_list(c, &err, list), code);
+	va_end(list);
+	assert_non_null(strstr(err.text, remedy));
+	assert_null(strstr(err.text, SECRET));
+	export_config_free(c);
+}
+#define refused(...) expect_refused(__VA_ARGS__, NULL)
 
 static void test_refused(void **state)
 {
@@ -213,7 +226,9 @@ static void test_secrets(void **state)
 {
 	struct secret s = {NULL};
 	struct fixture f;
-	char text[] = "you sent top-secret and top-secret", few[] = "abc";
+	char text[] = "you sent top-secret and top-secret", few[] = "abc", cut[] = "it was top-sec";
+	char basic[] = "Basic bWU6dG9wLXNlY3JldA==",
+	     headers[] = "got k3y-of-mine with b4r4, not b4r";
 
 	fixture_init(&f);
 	fixture_write(&f, "two", "top-secret\r\nsecond line", 23);
@@ -221,7 +236,16 @@ static void test_secrets(void **state)
 	assert_string_equal(s.text, "top-secret");
 	secret_redact(&s, text);
 	assert_string_equal(text, "you sent ********** and **********");
+	secret_redact(&s, cut);
+	assert_string_equal(cut, "it was *******");
+	secret_redact_basic("me", &s, basic);
+	assert_string_equal(basic, "Basic ********************");
 	secret_release(&s);
+	secret_redact_headers(
+		&(struct secret){
+			(char[]){"# not one\nAuthorization: Token k3y-of-mine\r\nX-B:  b4r4\n"}},
+		headers);
+	assert_string_equal(headers, "got *********** with ****, not b4r");
 	assert_int_equal(secret_from_file(&s, "/dev/zero", NULL), -EFBIG);
 	assert_int_equal(secret_from_file(&s, fixture_path(&f, "."), NULL), -EISDIR);
 	assert_null(s.text);

@@ -49,7 +49,7 @@ static void put(struct spool *s, uint64_t seq, size_t bytes, size_t want_evicted
 	struct export_request *r = request(seq, bytes);
 	size_t evicted = 9;
 
-	assert_int_equal(spool_put(s, r, "otlp", 0, &evicted, NULL), 0);
+	assert_int_equal(spool_put(s, r, "otlp", 0, false, &evicted, NULL), 0);
 	assert_int_equal(evicted, want_evicted);
 	export_request_free(r);
 }
@@ -122,12 +122,12 @@ static void test_bounds(void **state)
 	for (uint64_t seq = 1; seq <= 10; seq++)
 		put(s, seq, 100, 0);
 	put(s, 11, 100, 1);
-	assert_int_equal(spool_put(s, large, "otlp", 0, &evicted, NULL), -EFBIG);
+	assert_int_equal(spool_put(s, large, "otlp", 0, true, &evicted, NULL), -EFBIG);
 	assert_int_equal(evicted, 0);
 	export_request_free(large);
 	/* The one that is on its way stays. */
 	large = request(12, 100);
-	assert_int_equal(spool_put(s, large, "otlp", 2, &evicted, NULL), 0);
+	assert_int_equal(spool_put(s, large, "otlp", 2, true, &evicted, NULL), 0);
 	assert_int_equal(evicted, 1);
 	expect_first(s, 2, 100);
 	expect_first(s, 4, 100);
@@ -222,7 +222,7 @@ static void test_no_memory(void **state)
 		int e = spool_open(fixture_path(&f, "spool"), 1 << 20, &s, NULL);
 
 		if (e == 0)
-			e = spool_put(s, from, "otlp", 0, &evicted, NULL);
+			e = spool_put(s, from, "otlp", 0, true, &evicted, NULL);
 		if (e == 0)
 			e = spool_get(s, "otlp", &r, NULL);
 		export_request_free(r);

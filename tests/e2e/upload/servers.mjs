@@ -3,16 +3,17 @@
 // servers.mjs - stand-ins for the servers that profiler/export sends to, built on decoders that are
 // not ours (@connectrpc, @grpc, protobuf-es), which enforce what the real servers check.
 //
-//     node servers.mjs DIRECTORY SECONDS [KEY]
+//     node servers.mjs DIRECTORY SECONDS
 //
 // DIRECTORY gets "ports" (one "name port" a line) once all listen, "log" (a JSON line for each
 // request that was looked at) and every accepted body as a file. It ends by itself after SECONDS.
 // While DIRECTORY/fail-NAME exists, server NAME answers with the status that is written there
-// (gRPC: the code's number); "hang" never answers, "slow" reads slowly, "reset" cuts the connection. A second word is the
-// error's code; further lines are headers.
+// (gRPC: the code's number); "hang" never answers, "slow" reads slowly, "reset" cuts the connection.
+// A second word is the error's code; further lines are headers.
 import * as crypto from "node:crypto";
 import * as fs from "node:fs";
 import * as http from "node:http";
+import * as net from "node:net";
 import * as path from "node:path";
 import * as zlib from "node:zlib";
 import * as grpc from "@grpc/grpc-js";
@@ -353,6 +354,43 @@ function grpcServer() {
 	return server;
 }
 
+// ---- A forward proxy that wants to know who asks: "me:pr0xy-s3cr3t".
+
+function mayPass(req) {
+	const sent = req.headers["proxy-authorization"] ?? "";
+	const ok = sent === "Basic " + Buffer.from("me:pr0xy-s3cr3t").toString("base64");
+	log("proxy", { ok, method: req.method, url: req.url, headers: req.headers });
+	return ok;
+}
+const proxy = http.createServer((req, res) => {
+	if (!mayPass(req)) {
+		res.writeHead(407);
+		res.end("who are you, " + req.headers["proxy-authorization"]);
+		return;
+	}
+	const { "proxy-authorization": secret, ...headers } = req.headers;
+	const onward = http.request(req.url, { method: req.method, headers }, (answer) => {
+		res.writeHead(answer.statusCode, answer.headers);
+		answer.pipe(res);
+	});
+	req.pipe(onward);
+});
+proxy.on("connect", (req, socket, head) => {
+	if (!mayPass(req)) {
+		socket.end("HTTP/1.1 407 Who are you\r\n\r\n");
+		return;
+	}
+	const [host, port] = req.url.split(":");
+	const onward = net.connect(Number(port), host, () => {
+		socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
+		onward.write(head);
+		onward.pipe(socket);
+		socket.pipe(onward);
+	});
+	onward.on("error", () => socket.destroy());
+	socket.on("error", () => onward.destroy());
+});
+
 // ---- All on loopback, on free ports.
 
 const ports = [];
@@ -370,7 +408,7 @@ function bind(name, credentials) {
 }
 await Promise.all([
 	listen("pyroscope", pyroscope), listen("ingest", ingest), listen("parca_json", parcaJson),
-	listen("otlp", otlp), listen("http", files), listen("s3", s3),
+	listen("otlp", otlp), listen("http", files), listen("s3", s3), listen("proxy", proxy),
 	bind("parca", grpc.ServerCredentials.createInsecure()),
 	bind("parca_tls", grpc.ServerCredentials.createSsl(null, [{
 		private_key: fs.readFileSync(path.join(dir, "key.pem")),
