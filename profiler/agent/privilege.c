@@ -165,3 +165,27 @@ const char *privilege_missing(char *buf, size_t size)
 		cap_free(now);
 	return buf;
 }
+
+int privilege_check(struct cresset_error *err)
+{
+	FILE *file = fopen("/proc/sys/kernel/perf_event_paranoid", "re");
+	cap_flag_value_t admin = CAP_CLEAR;
+	cap_t now = cap_get_proc();
+	int paranoid = 0;
+
+	if (file && fscanf(file, "%d", &paranoid) != 1)
+		paranoid = 0;
+	if (file)
+		fclose(file);
+	if (now && cap_get_flag(now, CAP_SYS_ADMIN, CAP_EFFECTIVE, &admin) < 0)
+		admin = CAP_CLEAR;
+	if (now)
+		cap_free(now);
+	if (paranoid <= 2 || admin == CAP_SET)
+		return 0;
+	return cresset_error_set(err, -EPERM,
+				 "kernel.perf_event_paranoid is %d, with which this kernel may "
+				 "refuse sampling to all but CAP_SYS_ADMIN (set it to 2: sysctl "
+				 "kernel.perf_event_paranoid=2, and in /etc/sysctl.d)",
+				 paranoid);
+}

@@ -36,6 +36,12 @@ int privilege_drop_thread(struct cresset_error *err);
 /* Of the list, what this thread does not have: "sys_ptrace, syslog", "" for nothing. Returns buf.
  */
 const char *privilege_missing(char *buf, size_t size);
+/*
+ * What the list is not enough for: kernels of Debian and others refuse events to all but
+ * CAP_SYS_ADMIN when kernel.perf_event_paranoid is above 2, which is their default. -EPERM with
+ * the remedy; 0 also where CAP_SYS_ADMIN is there.
+ */
+int privilege_check(struct cresset_error *err);
 /* The i-th capability's name and what it is for; false past the end. */
 bool privilege_at(size_t i, const char **ret_name, const char **ret_help);
 

@@ -15,15 +15,16 @@
 	X(execve)                                                                                  \
 	X(execveat)                                                                                \
 	X(ptrace)                                                                                  \
-	X(process_vm_writev) X(init_module) X(finit_module) X(delete_module) X(kexec_load)         \
-		X(kexec_file_load) X(reboot)
+	X(process_vm_writev)                                                                       \
+	X(init_module) X(finit_module) X(delete_module) X(kexec_load) X(kexec_file_load) X(reboot)
 
 #define CALLS_REFUSE(X)                                                                            \
 	/* users and groups */                                                                     \
 	X(setuid)                                                                                  \
 	X(setgid)                                                                                  \
 	X(setreuid)                                                                                \
-	X(setregid) X(setresuid) X(setresgid) X(setfsuid) X(setfsgid)                              \
+	X(setregid)                                                                                \
+	X(setresuid) X(setresgid) X(setfsuid) X(setfsgid)                                          \
 		X(setgroups) /* mounts, roots, namespaces */                                       \
 		X(mount) X(umount2) X(pivot_root) X(chroot) X(unshare) X(setns) X(open_tree)       \
 			X(move_mount) X(fsopen) X(fsconfig) X(fsmount) X(fspick) X(mount_setattr)  \

@@ -200,37 +200,13 @@ uint64_t uploads_push(struct uploads *u, const struct parts *parts)
 
 /* ---- The end. */
 
-struct stopping {
-	pthread_t thread;
-	struct exporter *exporter;
-	unsigned int deadline_ms;
-	bool started;
-};
-
-static void *stop_one(void *arg)
-{
-	struct stopping *s = arg;
-
-	exporter_stop(s->exporter, s->deadline_ms);
-	return NULL;
-}
-
 void uploads_stop(struct uploads *u, unsigned int deadline_ms)
 {
-	struct stopping stopping[AGENT_CONFIG_MAX_UPLOADS];
-
 	pthread_mutex_lock(&u->lock);
-	for (size_t i = 0; i < u->n; i++) {
-		struct stopping *s = &stopping[i];
-
-		*s = (struct stopping){.exporter = u->list[i], .deadline_ms = deadline_ms};
-		s->started = pthread_create(&s->thread, NULL, stop_one, s) == 0;
-		if (!s->started)
-			exporter_stop(s->exporter, 0);
-	}
 	for (size_t i = 0; i < u->n; i++)
-		if (stopping[i].started)
-			pthread_join(stopping[i].thread, NULL);
+		exporter_begin_stop(u->list[i], deadline_ms);
+	for (size_t i = 0; i < u->n; i++)
+		exporter_stop(u->list[i], deadline_ms);
 	pthread_mutex_unlock(&u->lock);
 }
 

@@ -109,6 +109,22 @@ static int as_nobody(void)
 	return no_way_back();
 }
 
+/* Root has CAP_SYS_ADMIN; what the agent keeps has not. */
+static int check_perf(void)
+{
+	struct cresset_error err = {.text = ""};
+	FILE *file = fopen("/proc/sys/kernel/perf_event_paranoid", "re");
+	int paranoid = 0;
+
+	CHECK(file && fscanf(file, "%d", &paranoid) == 1);
+	fclose(file);
+	CHECK(!has_capability(CAP_SYS_ADMIN, CAP_EFFECTIVE) || privilege_check(&err) == 0);
+	CHECK(privilege_drop(NULL, NULL) == 0);
+	CHECK(privilege_check(&err) == (paranoid > 2 ? -EPERM : 0));
+	CHECK((paranoid > 2) == !!strstr(err.text, "paranoid=2"));
+	return 0;
+}
+
 static int as_root(void)
 {
 	char missing[200];
@@ -167,6 +183,7 @@ static int no_user(void)
 static void test_privileges(void **state)
 {
 	assert_int_equal(in_child(no_user), 0);
+	assert_int_equal(in_child(check_perf), 0);
 	assert_int_equal(in_child(small_buffer), 0);
 	if (geteuid() != 0) {
 		print_message("not root: becoming another user was not tried\n");

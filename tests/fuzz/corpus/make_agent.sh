@@ -7,8 +7,8 @@ mkdir -p agent_config agent_proc
 
 sample=../../../examples/agent/cresset.conf
 cp "$sample" agent_config/sample
-sed 's/^#\([a-z_]* = \)/\1/' "$sample" > agent_config/sample_all
-sed '/^\[upload/,$d; s/^#\([a-z_]* = \)/\1/' "$sample" > agent_config/sample_without_uploads
+sed 's/^#\([a-z_]* = \)/\1/; s/^#\[/[/' "$sample" > agent_config/sample_all
+sed '/^#\[upload/,$d; s/^#\([a-z_]* = \)/\1/' "$sample" > agent_config/sample_without_uploads
 printf '[labels]\nkeep = (a|b){1,3}=[^x]*\ndrop = [[:alpha:]]+\nrename = (.)(.) n\\1_\\2\nservice = env:A text:b\n' > agent_config/rules
 printf '[labels]\nkeep = (((\ndrop = a{1,99}{99}\nrename = \\1 x\n' > agent_config/bad_rules
 printf '\357\273\277[agent]\r\nfreq=1\r\n[agent]\nx\n=\n[\n]\n[upload]\n[upload a/b]\n' > agent_config/malformed
