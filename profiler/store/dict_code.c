@@ -149,7 +149,10 @@ static int encode_stack(struct dict_code *c, struct bytes_out *out, const struct
 	for (size_t i = shared; i < e->n; i++)
 		put_near(out, e->frames[i], i ? e->frames[i - 1] : 0);
 	c->frames.n = 0;
-	return vec_push(&c->frames, e->frames, e->n) ? 0 : -ENOMEM;
+	/* Pushing nothing onto nothing gives NULL, and a stack may be empty. */
+	if (e->n && !vec_push(&c->frames, e->frames, e->n))
+		return -ENOMEM;
+	return 0;
 }
 
 static int decode_stack(struct dict_code *c, struct bytes_in *in, struct dict_entry *e)
