@@ -148,6 +148,10 @@ static void print_result(const char *heading, const struct store_result *r)
 		fprintf(stderr,
 			"damaged  %llu segments, the first is %s: what they had is missing here\n",
 			(unsigned long long)r->damaged, r->damaged_name);
+	if (r->names_damaged)
+		fprintf(stderr,
+			"damaged  %llu parts of the dictionary: names, labels or values are missing\n",
+			(unsigned long long)r->names_damaged);
 	if (r->stacks_missing)
 		fprintf(stderr, "stacks   %llu have lost their frames: [error: damaged store]\n",
 			(unsigned long long)r->stacks_missing);

@@ -149,25 +149,29 @@ static int encode_stack(struct dict_code *c, struct bytes_out *out, const struct
 	for (size_t i = shared; i < e->n; i++)
 		put_near(out, e->frames[i], i ? e->frames[i - 1] : 0);
 	c->frames.n = 0;
-	return vec_push(&c->frames, e->frames, e->n) ? 0 : -ENOMEM;
+	/* Pushing nothing onto nothing gives NULL, and a stack may be empty. */
+	if (e->n && !vec_push(&c->frames, e->frames, e->n))
+		return -ENOMEM;
+	return 0;
 }
 
 static int decode_stack(struct dict_code *c, struct bytes_in *in, struct dict_entry *e)
 {
 	uint64_t shared = bytes_get_max(in, c->frames.n);
 	uint64_t rest = bytes_get_max(in, DICT_MAX_FRAMES - shared);
+	uint32_t *frames, before;
 
+	if (rest > bytes_left(in))
+		rest = bytes_fail(in);
 	c->frames.n = shared;
-	if (vec_reserve(&c->frames, rest) < 0)
+	if (vec_reserve(&c->frames, rest + 1) < 0)
 		return -ENOMEM;
-	for (uint64_t i = 0; i < rest && !in->bad; i++) {
-		uint32_t before =
-			c->frames.n ? *(uint32_t *)vec_at(&c->frames, c->frames.n - 1) : 0;
-		uint32_t frame = get_near(in, before);
-
-		vec_push(&c->frames, &frame, 1);
-	}
-	e->frames = c->frames.data;
+	frames = c->frames.data;
+	before = shared ? frames[shared - 1] : 0;
+	for (uint64_t i = shared; i < shared + rest; i++)
+		frames[i] = before = get_near(in, before);
+	c->frames.n = shared + rest;
+	e->frames = frames;
 	e->n = c->frames.n;
 	return 0;
 }
@@ -291,7 +295,13 @@ int dict_pack(const struct vec *plain, struct vec *packed)
 	return 0;
 }
 
-int dict_unpack(const void *data, size_t size, struct vec *plain)
+static size_t decompress(ZSTD_DCtx *zstd, void *to, size_t to_size, const void *from, size_t size)
+{
+	return zstd ? ZSTD_decompressDCtx(zstd, to, to_size, from, size)
+		    : ZSTD_decompress(to, to_size, from, size);
+}
+
+int dict_unpack(ZSTD_DCtx *zstd, const void *data, size_t size, struct vec *plain)
 {
 	const char *body = (const char *)data + sizeof(struct head);
 	struct head h;
@@ -308,7 +318,7 @@ int dict_unpack(const void *data, size_t size, struct vec *plain)
 		return -ENOMEM;
 	if (!h.packed)
 		memcpy(plain->data, body, size);
-	else if (ZSTD_decompress(plain->data, h.size, body, size) != h.size)
+	else if (decompress(zstd, plain->data, h.size, body, size) != h.size)
 		return -EBADMSG;
 	plain->n = h.size;
 	return 0;

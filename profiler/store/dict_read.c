@@ -8,9 +8,10 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <zstd.h>
 
 /* Of entries of a kind: far more than a writer puts into one dictionary. */
-enum { MAX_COUNT = 1 << 24 };
+enum { MAX_COUNT = 1 << 22 };
 
 struct entry {
 	union {
@@ -24,6 +25,7 @@ struct entry {
 	uint32_t n;
 	uint32_t id; /* of the profile */
 	bool there;
+	bool lost;  /* its chunk could not be read */
 	bool added; /* id is set */
 };
 
@@ -36,13 +38,24 @@ struct dict_reader {
 	struct catalog *catalog;
 	uint32_t dict;
 	int error;
-	uint64_t missing;
+	uint64_t missing; /* stacks */
+	uint64_t damaged; /* chunks of other kinds */
 	struct arena arena;
+	ZSTD_DCtx *zstd;
 	struct vec plain;
-	struct vec mapped; /* scratch: ids, or lines, of the profile */
+	struct vec mapped; /* scratch: lines of the profile */
+	/* The profile's id of each location, 0: none yet. A large answer asks for a million of
+	 * them, and this fits into a cache as the entries do not. */
+	uint32_t *locations;
 	struct kind kinds[DICT_KINDS];
 	struct dict_code codes[DICT_KINDS];
 };
+
+/* The catalogue has no checksums of its own. */
+static bool is_sound(const struct catalog_chunk *c)
+{
+	return c->first && c->first < MAX_COUNT && c->n && c->n <= DICT_CHUNK_ENTRIES;
+}
 
 int dict_reader_new(struct catalog *c, uint32_t dict, struct dict_reader **ret,
 		    struct cresset_error *err)
@@ -52,6 +65,9 @@ int dict_reader_new(struct catalog *c, uint32_t dict, struct dict_reader **ret,
 
 	if (!d)
 		return -ENOMEM;
+	d->zstd = ZSTD_createDCtx();
+	if (!d->zstd)
+		r = -ENOMEM;
 	d->catalog = c;
 	d->dict = dict;
 	arena_init(&d->arena);
@@ -63,8 +79,10 @@ int dict_reader_new(struct catalog *c, uint32_t dict, struct dict_reader **ret,
 		struct catalog_chunk chunk;
 
 		r = catalog_chunk(c, dict, (uint32_t)i, INT32_MAX, &chunk, err);
-		if (r == 0 && chunk.first < MAX_COUNT && chunk.n < MAX_COUNT)
+		if (r == 0 && is_sound(&chunk))
 			d->kinds[i].count = chunk.first + chunk.n - 1;
+		else if (r == 0)
+			d->damaged++;
 		if (r == -ENOENT)
 			r = 0;
 	}
@@ -84,6 +102,8 @@ void dict_reader_free(struct dict_reader *d)
 		free(d->kinds[i].entries);
 		dict_code_release(&d->codes[i]);
 	}
+	free(d->locations);
+	ZSTD_freeDCtx(d->zstd);
 	arena_release(&d->arena);
 	vec_release(&d->plain);
 	vec_release(&d->mapped);
@@ -98,6 +118,11 @@ uint32_t dict_reader_count(const struct dict_reader *d, enum dict_kind kind)
 uint64_t dict_reader_missing(const struct dict_reader *d)
 {
 	return d->missing;
+}
+
+uint64_t dict_reader_damaged(const struct dict_reader *d)
+{
+	return d->damaged;
 }
 
 int dict_reader_error(const struct dict_reader *d)
@@ -152,24 +177,37 @@ static int keep_entry(struct dict_reader *d, enum dict_kind kind, const struct d
 	return 0;
 }
 
-/* The chunk that has id, unpacked. -ENOENT also for one that is damaged. */
+/* The chunk that has id, unpacked. -ENOENT also for one that is damaged; *ret_first and *ret_n say
+ * which ids are concerned. */
 static int open_chunk(struct dict_reader *d, enum dict_kind kind, uint32_t id, uint32_t *ret_first,
 		      uint32_t *ret_n)
 {
 	struct catalog_chunk chunk;
 	int r = catalog_chunk(d->catalog, d->dict, kind, id, &chunk, NULL);
 
-	if (r == 0 && (id - chunk.first >= chunk.n || !chunk.first))
+	*ret_first = id;
+	*ret_n = 1;
+	if (r == 0 && (!is_sound(&chunk) || id - chunk.first >= chunk.n))
 		return -ENOENT;
-	r = r ?: dict_unpack(chunk.data, chunk.size, &d->plain);
+	if (r == 0) {
+		*ret_first = chunk.first;
+		*ret_n = chunk.n;
+		r = dict_unpack(d->zstd, chunk.data, chunk.size, &d->plain);
+	}
 	if (r == -EBADMSG || r == -ENOENT)
 		return -ENOENT;
 	if (r < 0)
 		return fail(d, r);
 	dict_code_begin(&d->codes[kind]);
-	*ret_first = chunk.first;
-	*ret_n = chunk.n;
 	return 0;
+}
+
+/* Entries that are not there are not looked for again. */
+static void lose(struct dict_reader *d, struct kind *k, uint32_t first, uint32_t n)
+{
+	d->damaged++;
+	for (uint32_t i = first; i < first + n && i <= k->count; i++)
+		k->entries[i].lost = !k->entries[i].there;
 }
 
 static int load_chunk(struct dict_reader *d, enum dict_kind kind, uint32_t id)
@@ -179,8 +217,6 @@ static int load_chunk(struct dict_reader *d, enum dict_kind kind, uint32_t id)
 	uint32_t first, n;
 	int r = open_chunk(d, kind, id, &first, &n);
 
-	if (r < 0)
-		return r;
 	in = bytes_in(d->plain.data, d->plain.n);
 	for (uint32_t i = 0; i < n && r == 0 && first + i <= k->count; i++) {
 		struct dict_entry e;
@@ -188,6 +224,8 @@ static int load_chunk(struct dict_reader *d, enum dict_kind kind, uint32_t id)
 		r = dict_decode(&d->codes[kind], &in, &e);
 		r = r ?: keep_entry(d, kind, &e, &k->entries[first + i]);
 	}
+	if (r == -ENOENT || r == -EBADMSG)
+		lose(d, k, first, n);
 	return r == -ENOMEM ? fail(d, r) : 0;
 }
 
@@ -205,7 +243,7 @@ static struct entry *find(struct dict_reader *d, enum dict_kind kind, uint32_t i
 			return NULL;
 		}
 	}
-	if (!k->entries[id].there)
+	if (!k->entries[id].there && !k->entries[id].lost)
 		load_chunk(d, kind, id);
 	return k->entries[id].there ? &k->entries[id] : NULL;
 }
@@ -331,17 +369,22 @@ static int add_location(struct dict_reader *d, struct cresset_profile *p, uint32
 static int add_stack(struct dict_reader *d, struct cresset_profile *p, const struct dict_entry *e,
 		     struct vec *ids, uint32_t *ret_id)
 {
-	uint32_t *out;
+	uint32_t *out, n = d->kinds[DICT_LOCATION].count;
 
 	ids->n = 0;
 	if (vec_reserve(ids, e->n + 1) < 0)
 		return -ENOMEM;
 	out = ids->data;
 	for (size_t i = 0; i < e->n; i++) {
-		int r = add_location(d, p, e->frames[i], &out[e->n - 1 - i]);
+		/* All that there are not share the one for damage. */
+		uint32_t id = e->frames[i] <= n ? e->frames[i] : 0;
+		int r = 0;
 
+		if (!d->locations[id])
+			r = add_location(d, p, id, &d->locations[id]);
 		if (r < 0)
 			return r;
+		out[e->n - 1 - i] = d->locations[id];
 	}
 	return cresset_profile_add_stack(p, out, e->n, ret_id);
 }
@@ -402,6 +445,10 @@ int dict_reader_stacks(struct dict_reader *d, struct cresset_profile *p, const u
 	struct vec ids;
 	int r = 0;
 
+	if (!d->locations)
+		d->locations = calloc(d->kinds[DICT_LOCATION].count + (size_t)1, sizeof(uint32_t));
+	if (!d->locations)
+		return -ENOMEM;
 	vec_init(&chunk.plain, 1);
 	vec_init(&ids, sizeof(uint32_t));
 	for (size_t i = 0; i < n && r == 0; i++) {

@@ -5,7 +5,8 @@
  * A chunk is read when the first of its entries is asked for, and its entries are kept. What goes
  * into a profile is only what a stack of the answer needs, each once; ids of the profile are kept
  * beside. A damaged chunk is not an error: its strings are "[damaged]", its series have no labels,
- * and its stacks are one frame that says so, which the reader counts.
+ * and its stacks are one frame that says so, which the reader counts,
+ * as it does chunks of the other kinds.
  */
 #ifndef STORE_DICT_READ_H
 #define STORE_DICT_READ_H
@@ -34,7 +35,9 @@ const struct cresset_label *dict_reader_series(struct dict_reader *d, uint32_t i
  */
 int dict_reader_stacks(struct dict_reader *d, struct cresset_profile *p, const uint32_t *stacks,
 		       size_t n, uint32_t *ret_ids);
+/* Stacks that were asked for and could not be read; chunks of all other kinds. */
 uint64_t dict_reader_missing(const struct dict_reader *d);
+uint64_t dict_reader_damaged(const struct dict_reader *d);
 /* The first failure that is not damage (memory, I/O), or 0: to be asked at the end. */
 int dict_reader_error(const struct dict_reader *d);
 

@@ -184,7 +184,7 @@ static int load_kind(struct catalog *c, struct dict_writer *d, enum dict_kind ki
 			break; /* the one before it again: there is no more */
 		k->first = next;
 		dict_code_begin(&k->code);
-		r = chunk.n ? dict_unpack(chunk.data, chunk.size, &k->plain.data) : -EBADMSG;
+		r = chunk.n ? dict_unpack(NULL, chunk.data, chunk.size, &k->plain.data) : -EBADMSG;
 		r = r ?: load_chunk(d, kind, chunk.n);
 		if (r < 0)
 			break;

@@ -329,6 +329,7 @@ static int finish_dict(struct scan *s)
 
 	r = r ?: dict_reader_error(s->dict);
 	s->result.stacks_missing += dict_reader_missing(s->dict);
+	s->result.names_damaged += dict_reader_damaged(s->dict);
 	end_dict(s);
 	return r;
 }

@@ -51,10 +51,13 @@ struct store_options {
 
 /*
  * path is a directory, which a writer creates (mode 0750; its parents must exist), or "KIND:…" for
- * a store of another kind. Fails with -EBUSY     another writer has it (err names its pid) -EPROTO
- * it was written by a newer version -ENOENT    read_only, and there is no store -EROFS, -EACCES not
- * writable -EBADMSG   its catalogue is damaged, or it is something else's directory A writer
- * removes what a crash left behind.
+ * a store of another kind. A writer removes what a crash left behind. Fails with
+ *
+ *     -EBUSY           another writer has it (err names its pid)
+ *     -EPROTO          it was written by a newer version
+ *     -ENOENT          read_only, and there is no store
+ *     -EROFS, -EACCES  it may not be written to
+ *     -EBADMSG         its catalogue is damaged, or it is something else's directory
  */
 int store_open(const char *path, const struct store_options *options, struct store **ret,
 	       struct cresset_error *err);
@@ -66,7 +69,7 @@ void store_close(struct store *s);
  * room; types that are sums of others should be left out: store_query_event() adds them up). Every
  * label set is a series; labels are to be few and of low cardinality (service, host, comm, …; no
  * tid). On disk, and found by queries, when it returns 0; if it fails nothing has changed, and it
- * may be tried again: -ENOSPC    the disk is full        -EINVAL   a negative time or value
+ * may be tried again. -ENOSPC: the disk is full; -EINVAL: a negative time or value.
  */
 int store_append(struct store *s, const struct cresset_profile *p, struct cresset_error *err);
 
@@ -98,6 +101,9 @@ struct store_result {
 	char damaged_name[128];	 /* … the first of them */
 	uint64_t stacks_missing; /* stacks whose frames are damaged: one "[error: …]" frame instead
 				  */
+	/* Parts of the dictionaries that are damaged: names are "[damaged]", series have no labels
+	 * and match as such, and rows whose type is not known any more are left out. */
+	uint64_t names_damaged;
 	int64_t first_ns, last_ns; /* start of the first window, end of the last; 0: no window */
 };
 
