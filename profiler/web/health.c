@@ -32,36 +32,55 @@ int handle_readyz(struct web *w, const struct target *t, struct answer *reply,
 	return handle_healthz(w, t, reply, err);
 }
 
+/* Routes of one name are one series: the place of the first of them. */
+static size_t series_of(size_t i)
+{
+	const struct route *route = route_at(i);
+	size_t at = 0;
+
+	if (!route)
+		return WEB_MAX_ROUTES;
+	while (strcmp(route_at(at)->name, route->name) != 0)
+		at++;
+	return at;
+}
+
+static const char *handler_name(size_t i)
+{
+	return route_at(i) ? route_at(i)->name : "none";
+}
+
 static void put_requests(struct web *w, struct metrics *m)
 {
 	static const char *const codes[WEB_STATUS_CLASSES] = {"1xx", "2xx", "3xx", "4xx", "5xx"};
+	unsigned long long sums[WEB_MAX_ROUTES + 1][WEB_STATUS_CLASSES] = {{0}};
 
+	for (size_t i = 0; i <= WEB_MAX_ROUTES; i++)
+		for (size_t k = 0; k < WEB_STATUS_CLASSES; k++)
+			sums[series_of(i)][k] += atomic_load(&w->counts.requests[i][k]);
 	metrics_family(m, "cresset_http_requests_total", METRICS_COUNTER,
 		       "Requests answered, by what was asked for and class of status.");
-	for (size_t k = 0; k < WEB_STATUS_CLASSES; k++) {
-		unsigned long long sums[WEB_MAX_ROUTES + 1] = {0};
-
-		/* Routes of one name are one series. */
-		for (size_t i = 0; i <= WEB_MAX_ROUTES; i++) {
-			const struct route *route = route_at(i), *first = route_at(0);
-			size_t at = i;
-
-			for (at = 0; route && (first = route_at(at)) && at < i; at++)
-				if (!strcmp(first->name, route->name))
-					break;
-			sums[route ? at : WEB_MAX_ROUTES] += atomic_load(&w->counts.requests[i][k]);
-		}
-		for (size_t i = 0; i <= WEB_MAX_ROUTES; i++) {
-			const struct route *route = route_at(i);
-
-			if (sums[i])
-				metrics_uint(m, sums[i],
-					     (struct metrics_label[]){
-						     {"handler", route ? route->name : "none"},
-						     {"code", codes[k]}},
+	for (size_t i = 0; i <= WEB_MAX_ROUTES; i++)
+		for (size_t k = 0; k < WEB_STATUS_CLASSES; k++)
+			if (sums[i][k])
+				metrics_uint(m, sums[i][k],
+					     (struct metrics_label[]){{"handler", handler_name(i)},
+								      {"code", codes[k]}},
 					     2);
-		}
-	}
+}
+
+static void put_times(struct web *w, struct metrics *m)
+{
+	unsigned long long sums[WEB_MAX_ROUTES + 1] = {0};
+
+	for (size_t i = 0; i <= WEB_MAX_ROUTES; i++)
+		sums[series_of(i)] += atomic_load(&w->counts.time_us[i]);
+	metrics_family(m, "cresset_http_request_seconds_total", METRICS_COUNTER,
+		       "Time from a request to its answer, waiting included, summed.");
+	for (size_t i = 0; i <= WEB_MAX_ROUTES; i++)
+		if (sums[i])
+			metrics_double(m, (double)sums[i] / 1e6,
+				       (struct metrics_label[]){{"handler", handler_name(i)}}, 1);
 }
 
 static void put_refused(struct web *w, struct metrics *m)
@@ -91,6 +110,7 @@ int web_metrics(struct web *w, struct cresset_sink *sink)
 		return metrics_release(&m);
 	conns_count(&w->conns, &open, &late);
 	put_requests(w, &m);
+	put_times(w, &m);
 	put_refused(w, &m);
 	metrics_one(&m, "cresset_http_response_bytes_total", METRICS_COUNTER,
 		    "Bytes of answers, without headers and the page's own files.",

@@ -76,7 +76,8 @@ struct web {
 	char url[160];
 	char warning[200];
 	struct listen_address address;
-	int fd;
+	int fd;	       /* listens … */
+	int served_fd; /* … and the same, of the library's */
 	unsigned int port;
 	size_t max_answer;
 	struct auth auth;

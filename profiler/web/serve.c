@@ -20,6 +20,7 @@
 #include <microhttpd.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -375,7 +376,7 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
 }
 
 /* Kept for the error of a failed start; the library prints nothing by itself. */
-static void on_log(void *cls, const char *fmt, va_list args)
+__attribute__((format(printf, 2, 0))) static void on_log(void *cls, const char *fmt, va_list args)
 {
 	struct web *w = cls;
 
@@ -402,15 +403,20 @@ static int start_daemon(struct web *w, const struct web_options *o, struct cress
 	unsigned int flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
 			     MHD_USE_ERROR_LOG | MHD_USE_ITC | (w->tls_cert ? MHD_USE_TLS : 0);
 
+	/* Of its own: some of its failures close the socket, others do not. */
+	w->served_fd = fcntl(w->fd, F_DUPFD_CLOEXEC, 0);
+	if (w->served_fd < 0)
+		return cresset_error_set(err, -errno, "cannot serve: %s", strerror(errno));
 	w->daemon = MHD_start_daemon(
 		flags, 0, NULL, NULL, on_request, w, MHD_OPTION_EXTERNAL_LOGGER, on_log, w,
-		MHD_OPTION_LISTEN_SOCKET, w->fd, MHD_OPTION_ARRAY, w->tls_cert ? tls : &tls[3],
-		MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-		connections - connections / 4, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-		(size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT, read_s,
-		MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-		MHD_OPTION_URI_LOG_CALLBACK, on_uri, w, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
-		w, MHD_OPTION_NOTIFY_CONNECTION, on_connection, w, MHD_OPTION_END);
+		MHD_OPTION_LISTEN_SOCKET, w->served_fd, MHD_OPTION_ARRAY,
+		w->tls_cert ? tls : &tls[3], MHD_OPTION_CONNECTION_LIMIT, connections,
+		MHD_OPTION_PER_IP_CONNECTION_LIMIT, connections - connections / 4,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+		MHD_OPTION_CONNECTION_TIMEOUT, read_s, MHD_OPTION_THREAD_STACK_SIZE,
+		(size_t)STACK_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK,
+		on_uri, w, MHD_OPTION_NOTIFY_COMPLETED, on_completed, w,
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, w, MHD_OPTION_END);
 	atomic_store(&w->serving, w->daemon != NULL);
 	if (w->daemon)
 		return 0;
@@ -449,10 +455,12 @@ void serve_stop(struct web *w)
 {
 	for (size_t i = 0; i < ROUTE_KINDS; i++)
 		workers_release(&w->pools[i]);
-	if (w->daemon)
+	/* The socket is ours again, since it was quiesced; not before its threads are gone. */
+	if (w->daemon) {
 		MHD_stop_daemon(w->daemon);
+		close(w->served_fd);
+	}
 	w->daemon = NULL;
-	/* Ours again, since it was quiesced. */
 	if (w->fd >= 0)
 		close(w->fd);
 	w->fd = -1;

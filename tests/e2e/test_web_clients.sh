@@ -48,7 +48,7 @@ print(r[0]["value"][1] if len(r) == 1 else [x["metric"] for x in r])' 2>/dev/nul
 		is "a counter" "$(asked 'cresset_http_refused_total{reason="auth"}')" 1
 		is "a handler's" "$(asked 'cresset_http_requests_total{handler="none",code="4xx"}')" 1
 		is "a hostile label" "$(asked 'cresset_test_info{name=~"</script>.*\n.*"}')" 1
-		is "families" "$(asked 'count(count by (__name__) ({job="cresset",__name__=~"cresset_.*"}))')" 8
+		is "families" "$(asked 'count(count by (__name__) ({job="cresset",__name__=~"cresset_.*"}))')" 9
 	else
 		fail "Prometheus does not scrape"
 	fi
