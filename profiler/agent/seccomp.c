@@ -24,8 +24,8 @@
 	X(setgid)                                                                                  \
 	X(setreuid)                                                                                \
 	X(setregid)                                                                                \
-	X(setresuid) X(setresgid) X(setfsuid) X(setfsgid)                                          \
-		X(setgroups) /* mounts, roots, namespaces */                                       \
+	X(setresuid)                                                                               \
+	X(setresgid) X(setfsuid) X(setfsgid) X(setgroups) /* mounts, roots, namespaces */          \
 		X(mount) X(umount2) X(pivot_root) X(chroot) X(unshare) X(setns) X(open_tree)       \
 			X(move_mount) X(fsopen) X(fsconfig) X(fsmount) X(fspick) X(mount_setattr)  \
 				X(swapon) X(swapoff) X(quotactl)                                   \
