@@ -16,8 +16,8 @@
  *
  * Past the overhead budget only some waits are recorded: the coin is thrown at switch-out with a
  * probability that user space sets, and what is recorded weighs 1/probability. Long waits are swept
- * up later (sched_scan.bpf.c): a wait that the sweep would find with certainty weighs 1. Totals of
- * threads are exact all the same, as they need no stack.
+ * up later (sched_scan.bpf.c): those are recorded anyway and weigh 1. Totals of threads are exact
+ * all the same, as they need no stack.
  */
 #include "thread.h"
 #include "wakers.h"
@@ -76,9 +76,8 @@ static __always_inline bool is_target(const struct task_struct *task)
 	if (!cresset_config.by_pid && !cresset_config.by_tid)
 		return !cresset_config.by_cgroup;
 	id = task->tgid;
-	if (cresset_config.by_pid &&
-	    cresset_target_matches(bpf_map_lookup_elem(&target_pids, &id),
-				   task->group_leader->start_boottime))
+	if (cresset_config.by_pid && cresset_target_matches(bpf_map_lookup_elem(&target_pids, &id),
+							    task->group_leader->start_boottime))
 		return true;
 	id = task->pid;
 	return cresset_config.by_tid &&
@@ -120,6 +119,12 @@ static __always_inline int user_stack_walk(__u32 slot_id, struct cresset_scratch
 	CRESSET_REGISTERS_TAKE(s, regs);
 	cresset_walk_user(slot_id);
 	return s->user.n ? cresset_intern_user(slot_id) : -1;
+}
+
+static __always_inline bool tables_may_come(__u32 stop)
+{
+	return stop == CRESSET_STOP_NO_TABLE || stop == CRESSET_STOP_NOT_KNOWN ||
+	       stop == CRESSET_STOP_NOT_MAPPED;
 }
 
 /* Remembers the stack that was walked, if it is one that can be. */
@@ -165,6 +170,8 @@ static __always_inline void user_stack_take(__u32 slot_id, struct cresset_slot *
 		}
 		t->user_stack = s->key.user_stack;
 		t->sample_flags = s->key.flags;
+		if (tables_may_come(s->key.flags & CRESSET_SAMPLE_STOP))
+			t->flags = THREAD_BROKEN;
 		user_stack_remember(slot_id, s, c, regs);
 		cresset_count(slot, CRESSET_STAT_stacks_walked);
 		return;
@@ -276,8 +283,9 @@ static __always_inline void switch_in(__u32 slot_id, struct cresset_slot *slot,
 		runnable = ns;
 		slot->run_delays[bits(ns) & (CRESSET_N_LENGTHS - 1)]++;
 	}
-	if (t->flags & THREAD_TICKET) {
+	if (has_ticket(t, next)) {
 		report_fill(&s->report, CRESSET_REPORT_USED, next, t, now);
+		s->report.user_stack = ticket_of(t, next);
 		report_send(slot, s);
 	}
 	if (!cresset_config.blocked)
@@ -289,7 +297,7 @@ static __always_inline void switch_in(__u32 slot_id, struct cresset_slot *slot,
 	wait_fill(s, t, next, blocked, runnable);
 	if (!cresset_config.user_only)
 		c = kernel_stack_take(slot_id, slot, s, next, t);
-	cresset_wait_count(slot_id, t->probability, now - t->out_ns);
+	cresset_wait_count(slot_id, chance(t));
 	if (c) {
 		c->id = s->key.kernel_stack;
 		c->epoch = cresset_sched.epoch;
@@ -297,44 +305,29 @@ static __always_inline void switch_in(__u32 slot_id, struct cresset_slot *slot,
 	}
 }
 
-/*
- * The chance that the wait was recorded: that of the coin at switch-out, or of a sweep. Sweeps come
- * at even intervals from a random start, and take waits that are older than one interval.
- */
-static __always_inline __u64 chance(__u32 probability, __u64 length_ns)
-{
-	__u64 gap = cresset_sched.sweep_ns, missed = CRESSET_CERTAIN - probability;
-
-	if (probability >= CRESSET_CERTAIN)
-		return CRESSET_CERTAIN;
-	if (!gap || length_ns <= gap)
-		return probability ? probability : 1;
-	if (length_ns >= 2 * gap)
-		return CRESSET_CERTAIN;
-	return CRESSET_CERTAIN - missed * (2 * gap - length_ns) / gap;
-}
-
 /* Σ (w² · (1 - P)) estimates the variance of a sum of weights w = value / P. */
-static __always_inline __u64 variance(__u64 weight_ns, __u64 chance)
+static __always_inline __u64 variance(__u64 weight_ns, __u64 p)
 {
-	__u64 us = weight_ns / 1000;
+	__u64 us = (weight_ns + 500) / 1000;
 
-	return ((us * us) >> 16) * (CRESSET_CERTAIN - chance);
+	/* CRESSET_CERTAIN is 1 << 16. */
+	if (us < 1 << 23)
+		return us * us * (CRESSET_CERTAIN - p) >> 16;
+	return (us * us >> 16) * (CRESSET_CERTAIN - p);
 }
 
-__noinline int cresset_wait_count(__u32 slot_id, __u32 probability, __u64 length_ns)
+__noinline int cresset_wait_count(__u32 slot_id, __u32 probability)
 {
 	struct cresset_scratch *s = cresset_scratch(slot_id);
 	struct cresset_slot *slot = cresset_slot(slot_id);
-	__u64 p, blocked, runnable;
+	__u64 p = probability, blocked, runnable;
 	__u32 outcome;
 
 	if (!s || !slot)
 		return 0;
-	p = chance(probability, length_ns);
 	blocked = s->count.blocked_ns;
 	runnable = s->count.runnable_ns;
-	if (p < CRESSET_CERTAIN) {
+	if (p && p < CRESSET_CERTAIN) {
 		s->count.blocked_ns = blocked * CRESSET_CERTAIN / p;
 		s->count.runnable_ns = runnable * CRESSET_CERTAIN / p;
 		slot->blocked_variance += variance(s->count.blocked_ns, p);

@@ -17,7 +17,8 @@ enum {
 	SCAN_BUFFER_BYTES = 64 << 10,
 	SERVE_MS = 5,
 	SWEEP_MS = 250,
-	LOOK_MS = 100, /* at the overhead, at most so often */
+	LAST_SWEEPS = 4, /* after the last wait that could be left out, or without its tables */
+	LOOK_MS = 100,	 /* at the overhead, at most so often */
 	PROBABILITY_MIN = CRESSET_CERTAIN / 1024,
 };
 
@@ -120,8 +121,7 @@ int switches_new(struct session *s, struct switches **ret, struct cresset_error 
 	kept_init(&sw->kept);
 	tickets_init(&sw->tickets);
 	r = threads_init(&sw->threads);
-	sw->ring = ring_buffer__new(bpf_map__fd(s->bpf->maps.sched_events), take_event, sw,
-				       NULL);
+	sw->ring = ring_buffer__new(bpf_map__fd(s->bpf->maps.sched_events), take_event, sw, NULL);
 	if (!sw->ring && !r)
 		r = -errno;
 	/* Without it, stacks of threads that were asleep are not known; all else is. */
@@ -177,7 +177,7 @@ static int attach_programs(struct switches *sw)
 	return sw->scan_link ? 0 : -errno;
 }
 
-/* Sweeps begin at a random moment, so that no program's rhythm can hide from them. */
+/* Sweeps begin at a random moment, so that no program's rhythm hides from them. */
 static uint64_t random_below(uint64_t limit)
 {
 	uint64_t n = 0;
@@ -300,11 +300,28 @@ int switches_drained(struct switches *sw)
 	return r;
 }
 
+/* Have walks ended early since this was asked last, as tables were not there yet? */
+static bool has_broken(struct switches *sw)
+{
+	static const enum cresset_stop stops[] = {CRESSET_STOP_NO_TABLE, CRESSET_STOP_NOT_KNOWN,
+						  CRESSET_STOP_NOT_MAPPED};
+	const struct session *s = sw->session;
+	uint64_t before = sw->n_broken;
+
+	sw->n_broken = 0;
+	for (size_t i = CRESSET_CONTEXT_SCHED; i < s->drain.n_slots; i += CRESSET_N_CONTEXTS)
+		for (size_t k = 0; k < sizeof(stops) / sizeof(stops[0]); k++)
+			sw->n_broken +=
+				__atomic_load_n(&s->slots[i].stops[stops[k]], __ATOMIC_RELAXED);
+	return sw->n_broken != before;
+}
+
 void switches_serve(struct switches *sw, unsigned int *ret_ms)
 {
 	uint64_t now = session_now_ns();
-	bool sampling = sw->control->probability < CRESSET_CERTAIN;
 
+	if (sw->control->probability < CRESSET_CERTAIN || has_broken(sw))
+		sw->n_sweeps = LAST_SWEEPS;
 	*ret_ms = sw->tickets.n_waiting ? SERVE_MS : SWEEP_MS;
 	if (sw->tickets.n_waiting)
 		tickets_walk(&sw->tickets, false);
@@ -315,6 +332,9 @@ void switches_serve(struct switches *sw, unsigned int *ret_ms)
 	}
 	while (sw->sweep_at_ns <= now)
 		sw->sweep_at_ns += SWEEP_MS * MS;
-	if (sampling && sw->scan_link && !scan(sw, CRESSET_SCAN_SWEEP, now))
+	if (!sw->n_sweeps || !sw->scan_link)
+		return;
+	sw->n_sweeps--;
+	if (!scan(sw, CRESSET_SCAN_SWEEP, now))
 		tickets_walk(&sw->tickets, false);
 }

@@ -37,9 +37,11 @@ struct switches {
 	struct threads threads;
 	volatile struct cresset_sched_control *control; /* in BPF's memory */
 	uint64_t sweep_at_ns;
-	uint64_t budget_ns;   /* when the overhead was last looked at … */
-	uint64_t budget_self; /* … and what it was, all in all */
-	double overhead;      /* CPUs, of one, lately */
+	unsigned int n_sweeps; /* that are still worth it */
+	uint64_t n_broken;     /* walks that ended early for want of tables, as of the last sweep */
+	uint64_t budget_ns;    /* when the overhead was last looked at … */
+	uint64_t budget_self;  /* … and what it was, all in all */
+	double overhead;       /* CPUs, of one, lately */
 	double probability_sum; /* over the looks, to tell the average */
 	uint64_t n_looks;
 	bool prune_next;

@@ -415,8 +415,7 @@ static void ticket_of_a_sleeper(void **state)
 	assert_int_equal(report->at_ns, machine->now_ns);
 	/* The next wait has a stack of its own. */
 	machine_switch(0, NULL, SLEEPS, false);
-	assert_false(machine_thread(task(0))->flags & THREAD_TICKET);
-	assert_true(machine_thread(task(0))->user_stack != ticket);
+	assert_false(has_ticket(machine_thread(task(0)), &task(0)->native.task));
 }
 
 /* A scan that is read twice (its buffer was too small) changes nothing. */
