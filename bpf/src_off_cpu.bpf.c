@@ -215,6 +215,58 @@ static __always_inline __u32 state_after(const struct task_struct *prev, bool pr
 	return state_of(prev, prev_state);
 }
 
+/*
+ * A thread runs, now: its wait is over. Returns whether that is to be written, and then all but the
+ * kernel stack is in the scratch.
+ */
+static __always_inline bool wait_end(struct cresset_slot *slot, struct cresset_scratch *s,
+				     struct task_struct *task, struct cresset_thread *t, __u64 now)
+{
+	__u64 old = __sync_lock_test_and_set(&t->mark, mark_make(now, CRESSET_STATE_RUNNING));
+	__u64 ns = interval(slot, old, now), blocked = t->blocked_ns, runnable = 0;
+
+	interval_add(slot, t, state_time(mark_state(old)), ns);
+	if (mark_state(old) == CRESSET_STATE_RUNNING) {
+		cresset_count(slot, CRESSET_STAT_switches_missed);
+		return false;
+	}
+	if (state_is_blocked(mark_state(old))) {
+		cresset_count(slot, CRESSET_STAT_wakes_missed);
+		blocked += ns;
+	} else {
+		runnable = ns;
+		slot->run_delays[bits(ns) & (CRESSET_N_LENGTHS - 1)]++;
+	}
+	if (has_ticket(t, task)) {
+		report_fill(&s->report, CRESSET_REPORT_USED, task, t, now);
+		s->report.user_stack = ticket_of(t, task);
+		report_send(slot, s);
+	}
+	if (!cresset_config.blocked)
+		blocked = 0;
+	if (!cresset_config.runnable)
+		runnable = 0;
+	if (!wait_wanted(slot, t, now, blocked + runnable))
+		return false;
+	wait_fill(s, t, task, blocked, runnable);
+	return true;
+}
+
+/* Its switch-in was not seen, and its kernel stack is that of another wait by now. */
+static __always_inline void wait_missed(__u32 slot_id, struct cresset_slot *slot,
+					struct cresset_scratch *s, struct task_struct *task,
+					struct cresset_thread *t, __u64 now)
+{
+	cresset_count(slot, CRESSET_STAT_switches_missed);
+	if (!wait_end(slot, s, task, t, now))
+		return;
+	if (!cresset_config.user_only) {
+		s->key.flags |= CRESSET_SAMPLE_KERNEL_FAILED;
+		cresset_count(slot, CRESSET_STAT_kernel_stack_errors);
+	}
+	cresset_wait_count(slot_id, chance(t));
+}
+
 static __always_inline void switch_out(__u32 slot_id, struct cresset_slot *slot,
 				       struct cresset_scratch *s, struct task_struct *prev,
 				       __u32 state, __u64 now)
@@ -226,6 +278,8 @@ static __always_inline void switch_out(__u32 slot_id, struct cresset_slot *slot,
 		t = THREAD_ADD(prev, slot, cresset_sched.start_ns, CRESSET_STATE_RUNNING);
 	if (!t)
 		return;
+	if (mark_state(t->mark) != CRESSET_STATE_RUNNING)
+		wait_missed(slot_id, slot, s, prev, t, now);
 	t->blocked_ns = 0;
 	t->out_ns = now;
 	t->user_stack = 0;
@@ -238,9 +292,7 @@ static __always_inline void switch_out(__u32 slot_id, struct cresset_slot *slot,
 	t->probability = cresset_sched.probability;
 	old = __sync_lock_test_and_set(&t->mark, mark_make(now, state));
 	ns = interval(slot, old, now);
-	if (mark_state(old) != CRESSET_STATE_RUNNING)
-		cresset_count(slot, CRESSET_STAT_switches_missed);
-	else
+	if (mark_state(old) == CRESSET_STATE_RUNNING)
 		slot->run_slices[bits(ns) & (CRESSET_N_LENGTHS - 1)]++;
 	interval_add(slot, t, state_time(mark_state(old)), ns);
 	if (state == CRESSET_STATE_DEAD) {
@@ -262,39 +314,11 @@ static __always_inline void switch_in(__u32 slot_id, struct cresset_slot *slot,
 {
 	struct cresset_thread *t = bpf_task_storage_get(&threads, next, 0, 0);
 	struct cresset_stack_cache *c = NULL;
-	__u64 old, ns, blocked, runnable = 0;
 
 	if (!t && cresset_sched.seeding && is_target(next))
 		t = THREAD_ADD(next, slot, cresset_sched.start_ns, CRESSET_STATE_PREEMPTED);
-	if (!t)
+	if (!t || !wait_end(slot, s, next, t, now))
 		return;
-	old = __sync_lock_test_and_set(&t->mark, mark_make(now, CRESSET_STATE_RUNNING));
-	ns = interval(slot, old, now);
-	interval_add(slot, t, state_time(mark_state(old)), ns);
-	if (mark_state(old) == CRESSET_STATE_RUNNING) {
-		cresset_count(slot, CRESSET_STAT_switches_missed);
-		return;
-	}
-	blocked = t->blocked_ns;
-	if (state_is_blocked(mark_state(old))) {
-		cresset_count(slot, CRESSET_STAT_wakes_missed);
-		blocked += ns;
-	} else {
-		runnable = ns;
-		slot->run_delays[bits(ns) & (CRESSET_N_LENGTHS - 1)]++;
-	}
-	if (has_ticket(t, next)) {
-		report_fill(&s->report, CRESSET_REPORT_USED, next, t, now);
-		s->report.user_stack = ticket_of(t, next);
-		report_send(slot, s);
-	}
-	if (!cresset_config.blocked)
-		blocked = 0;
-	if (!cresset_config.runnable)
-		runnable = 0;
-	if (!wait_wanted(slot, t, now, blocked + runnable))
-		return;
-	wait_fill(s, t, next, blocked, runnable);
 	if (!cresset_config.user_only)
 		c = kernel_stack_take(slot_id, slot, s, next, t);
 	cresset_wait_count(slot_id, chance(t));

@@ -173,6 +173,9 @@ static void switched_out_twice(void **state)
 	task(0)->native.task.__state = SLEEPS;
 	cresset_switch(ctx);
 	assert_int_equal(machine_stat(CRESSET_STAT_switches_missed), 1);
+	/* But the wait was: it is written, like the one before it. */
+	assert_int_equal(machine_rows().n, 2);
+	assert_int_equal(machine_rows().blocked_ns, 4 * MS);
 	machine_pass(2 * MS);
 	machine_wake(0, task(0));
 	machine_switch(0, task(0), 0, false);
@@ -193,6 +196,8 @@ static void switched_out_twice(void **state)
 				 machine_thread(task(0))->totals[CRESSET_TIME_BLOCKED] +
 				 machine_thread(task(0))->totals[CRESSET_TIME_RUNNABLE],
 			 machine->now_ns - machine->start_ns);
+	assert_int_equal(machine_rows().blocked_ns, machine_time(CRESSET_TIME_BLOCKED));
+	assert_int_equal(machine_rows().runnable_ns, machine_time(CRESSET_TIME_RUNNABLE));
 }
 
 /* The clock of the CPU that it comes to is behind: 0, and counted; never a huge time. */
