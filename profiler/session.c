@@ -477,6 +477,9 @@ int session_stop(struct session *s, struct cresset_profile **ret, struct cresset
 	if (!s->attached)
 		return cresset_error_set(err, -EINVAL, "the recording has not been started");
 	ticks_detach(s);
+	/* Room for all waits that are open. */
+	if (s->switches)
+		session_drain(s);
 	stopped = s->switches ? switches_stop(s->switches) : 0;
 	s->attached = false;
 	/* What cannot be drained is in the accounting, as lost; the rest is worth having. */
@@ -516,7 +519,7 @@ static void get_kernel_stats(const struct session *s, struct cresset_recorder_st
 	bpf_object__for_each_map(map, s->bpf->obj) ret->kernel_memory_bytes += map_bytes(map);
 	memset(&info, 0, sizeof(info));
 	if (bpf_obj_get_info_by_fd(bpf_program__fd(s->source->ticks ? s->bpf->progs.cresset_cpu
-							     : s->bpf->progs.cresset_switch),
+								    : s->bpf->progs.cresset_switch),
 				   &info, &size))
 		return;
 	ret->bpf_run_ns = info.run_time_ns;

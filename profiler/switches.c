@@ -55,7 +55,7 @@ static int take_event(void *arg, void *data, size_t size)
 }
 
 /* Whole reports of the buffer; returns the bytes they took. */
-static size_t take_reports(struct switches *sw, const char *buffer, size_t have)
+static size_t take_reports(struct switches *sw, const char *buffer, size_t have, size_t *n)
 {
 	struct cresset_thread_report report;
 	size_t used = 0, size;
@@ -70,15 +70,31 @@ static size_t take_reports(struct switches *sw, const char *buffer, size_t have)
 		memcpy(&report, buffer + used, size);
 		take_report(sw, &report);
 		used += size;
+		(*n)++;
 	}
 	return used;
+}
+
+/*
+ * At the end each thread that does not run is a row, and there may be more of them than the map of
+ * rows has room for.
+ */
+static int make_room(struct switches *sw, size_t *n_reports)
+{
+	const struct bpf_map *rows = sw->session->bpf->maps.samples_0;
+
+	if (*n_reports < bpf_map__max_entries(rows) / 4)
+		return 0;
+	*n_reports = 0;
+	tickets_walk(&sw->tickets, true);
+	return session_drain(sw->session);
 }
 
 /* Runs the iterator over all threads. */
 static int scan(struct switches *sw, enum cresset_scan_mode mode, uint64_t now_ns)
 {
 	char *buffer = malloc(SCAN_BUFFER_BYTES);
-	size_t have = 0, used;
+	size_t have = 0, used, n_reports = 0;
 	int fd, r = 0;
 
 	if (!buffer)
@@ -98,9 +114,11 @@ static int scan(struct switches *sw, enum cresset_scan_mode mode, uint64_t now_n
 		if (n <= 0)
 			break;
 		have += (size_t)n;
-		used = take_reports(sw, buffer, have);
+		used = take_reports(sw, buffer, have, &n_reports);
 		memmove(buffer, buffer + used, have - used);
 		have -= used;
+		if (mode == CRESSET_SCAN_STOP)
+			r = make_room(sw, &n_reports);
 	}
 	free(buffer);
 	if (fd >= 0)
@@ -282,7 +300,8 @@ int switches_drained(struct switches *sw)
 
 	look_at_overhead(sw, now);
 	tickets_expire(&sw->tickets, sw->session->drained_ns);
-	if (!sw->scan_link)
+	/* A scan may be what drains. */
+	if (!sw->scan_link || sw->control->stop_ns)
 		return 0;
 	/*
 	 * What threads remember of stacks is forgotten one drain before those that nobody names, so
