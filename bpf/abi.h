@@ -138,6 +138,7 @@ enum cresset_time {
 	CRESSET_TIME_UNSAMPLED, /* … left out, for which others stand */
 	CRESSET_TIME_LOST,	/* … not in the maps for want of room */
 	CRESSET_TIME_SELF,	/* estimate of what the scheduler programs cost */
+	CRESSET_TIME_WORK,	/* … of that, in runs that took a stack or wrote a wait */
 	CRESSET_N_TIMES
 };
 

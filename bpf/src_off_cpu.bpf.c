@@ -365,6 +365,13 @@ __noinline int cresset_wait_count(__u32 slot_id, __u32 probability)
 	return 0;
 }
 
+/* Changes when a run does what it would not have done, had the coin said no. */
+static __always_inline __u64 work_done(const struct cresset_slot *slot)
+{
+	return slot->stats[CRESSET_STAT_counted] + slot->stats[CRESSET_STAT_stacks_walked] +
+	       slot->stats[CRESSET_STAT_stacks_remembered];
+}
+
 SEC("tp_btf/sched_switch")
 int cresset_switch(__u64 *ctx)
 {
@@ -373,16 +380,21 @@ int cresset_switch(__u64 *ctx)
 	__u32 slot_id = cresset_slot_id(CRESSET_CONTEXT_SCHED);
 	struct cresset_slot *slot = cresset_slot(slot_id);
 	struct cresset_scratch *s = cresset_scratch(slot_id);
-	__u64 now = bpf_ktime_get_ns();
+	__u64 now = bpf_ktime_get_ns(), work;
 
 	if (!slot || !s || !counting(now))
 		return 0;
+	work = work_done(slot);
 	if (prev->pid)
 		switch_out(slot_id, slot, s, prev, state_after(prev, ctx[0], ctx[3]), now);
 	if (next->pid)
 		switch_in(slot_id, slot, s, next, now);
-	if (!(slot->switches++ % SELF_TIME_EVERY))
-		slot->time[CRESSET_TIME_SELF] += (bpf_ktime_get_ns() - now) * SELF_TIME_EVERY;
+	if (slot->switches++ % SELF_TIME_EVERY)
+		return 0;
+	now = (bpf_ktime_get_ns() - now) * SELF_TIME_EVERY;
+	slot->time[CRESSET_TIME_SELF] += now;
+	if (work_done(slot) != work)
+		slot->time[CRESSET_TIME_WORK] += now;
 	return 0;
 }
 
@@ -433,5 +445,35 @@ int cresset_wakeup_new(__u64 *ctx)
 	if (cresset_config.by_cgroup ? !cresset_is_target() : !is_target(task))
 		return 0;
 	THREAD_ADD(task, slot, now, CRESSET_STATE_NEW);
+	return 0;
+}
+
+/*
+ * A thread that ends runs on for a while, and may be gone from the iterator before it is switched out
+ * for the last time. Should that come after the recording, its totals are as of now. Interrupts are on:
+ * so nothing of the slot or the scratch is used but what is atomic.
+ */
+SEC("tp_btf/sched_process_exit")
+int cresset_exit(__u64 *ctx)
+{
+	struct task_struct *task = (struct task_struct *)ctx[0];
+	struct cresset_slot *slot = cresset_slot(cresset_slot_id(CRESSET_CONTEXT_SCHED));
+	struct cresset_thread *t = bpf_task_storage_get(&threads, task, 0, 0);
+	struct cresset_thread_report report;
+	__u64 now = bpf_ktime_get_ns(), old;
+
+	if (!slot || !t || !counting(now))
+		return 0;
+	old = t->mark;
+	if (mark_state(old) == CRESSET_STATE_RUNNING && now > mark_ns(old) &&
+	    __sync_val_compare_and_swap(&t->mark, old, mark_make(now, CRESSET_STATE_RUNNING)) ==
+		    old) {
+		__sync_fetch_and_add(&slot->time[CRESSET_TIME_CPU], now - mark_ns(old));
+		__sync_fetch_and_add(&t->totals[CRESSET_TIME_CPU], now - mark_ns(old));
+	}
+	report_fill(&report, CRESSET_REPORT_THREAD, task, t, now);
+	if (bpf_ringbuf_output(&sched_events, &report, CRESSET_REPORT_SHORT_BYTES,
+			       BPF_RB_NO_WAKEUP))
+		__sync_fetch_and_add(&slot->stats[CRESSET_STAT_events_lost], 1);
 	return 0;
 }

@@ -4,6 +4,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -184,6 +185,7 @@ static int attach_programs(struct switches *sw)
 		bpf->progs.cresset_wakeup_new,
 		bpf->progs.cresset_waking,
 		bpf->progs.cresset_switch,
+		bpf->progs.cresset_exit,
 	};
 
 	for (int i = 0; i < SWITCHES_N_LINKS; i++) {
@@ -255,12 +257,12 @@ int switches_rows(struct switches *sw, const struct drain *drain)
 }
 
 /* Sum over all CPUs, in ns. */
-static uint64_t self_ns(const struct session *s)
+static uint64_t time_ns(const struct session *s, enum cresset_time time)
 {
 	uint64_t sum = 0;
 
 	for (size_t i = 0; i < s->drain.n_slots; i++)
-		sum += __atomic_load_n(&s->slots[i].time[CRESSET_TIME_SELF], __ATOMIC_RELAXED);
+		sum += __atomic_load_n(&s->slots[i].time[time], __ATOMIC_RELAXED);
 	return sum;
 }
 
@@ -269,22 +271,26 @@ static void look_at_overhead(struct switches *sw, uint64_t now)
 {
 	struct session *s = sw->session;
 	double budget = s->options.overhead_budget > 0 ? s->options.overhead_budget : 0.01;
-	double p = sw->control->probability, passed, self;
+	double p = sw->control->probability, passed, self, work, room;
 
 	if (now - sw->budget_ns < LOOK_MS * MS)
 		return;
 	passed = (double)(now - sw->budget_ns) * (double)cpus_count(s->online, s->n_cpus);
-	self = (double)(self_ns(s) - sw->budget_self);
+	self = (double)(time_ns(s, CRESSET_TIME_SELF) - sw->budget_self);
+	work = (double)(time_ns(s, CRESSET_TIME_WORK) - sw->budget_work);
 	sw->overhead = passed > 0 ? self / passed : 0;
 	sw->budget_ns = now;
 	sw->budget_self += (uint64_t)self;
+	sw->budget_work += (uint64_t)work;
 	sw->probability_sum += p / CRESSET_CERTAIN;
 	sw->n_looks++;
 	if (s->options.overhead_budget < 0)
 		return;
-	if (sw->overhead > budget)
-		p *= budget / sw->overhead;
-	else if (sw->overhead < 0.7 * budget)
+	work = passed > 0 ? work / passed : 0;
+	room = fmax(budget - (sw->overhead - work), budget / 4);
+	if (work > room)
+		p *= room / work;
+	else if (work < 0.7 * room)
 		p *= 1.5;
 	if (p < PROBABILITY_MIN)
 		p = PROBABILITY_MIN;

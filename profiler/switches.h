@@ -9,7 +9,9 @@
  *
  * The budget. BPF estimates what its scheduler programs cost (every 64th run is timed). When that
  * is more than the budget, the probability goes down in proportion; when there is room, up again.
- * The part of the cost that does not depend on it (following marks without any stack) is the floor.
+ * The part of the cost that does not depend on it (following marks without any stack, and looking
+ * at switches of threads that are no target) is the floor. Where the floor alone is near the budget
+ * or past it, stacks still get a quarter of the budget: giving up on them would not make it cheap.
  */
 #ifndef PROFILER_SWITCHES_H
 #define PROFILER_SWITCHES_H
@@ -25,7 +27,7 @@ struct session;
 struct ring_buffer;
 struct bpf_link;
 
-enum { SWITCHES_N_LINKS = 3 };
+enum { SWITCHES_N_LINKS = 4 };
 
 struct switches {
 	struct session *session;
@@ -40,7 +42,8 @@ struct switches {
 	unsigned int n_sweeps; /* that are still worth it */
 	uint64_t n_broken;     /* walks that ended early for want of tables, as of the last sweep */
 	uint64_t budget_ns;    /* when the overhead was last looked at … */
-	uint64_t budget_self;  /* … and what it was, all in all */
+	uint64_t budget_self;  /* … and what it was, all in all … */
+	uint64_t budget_work;  /* … and the part that the probability decides on */
 	double overhead;       /* CPUs, of one, lately */
 	double probability_sum; /* over the looks, to tell the average */
 	uint64_t n_looks;
