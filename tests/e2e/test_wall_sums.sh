@@ -73,7 +73,8 @@ run() {
 
 before=$(stolen)
 if run waits "$WORKLOADS/waits" "$seconds" waits.all sleep semaphore pipe condition migrate moved never spin0 spin1 spin2 still waker; then
-	awk '{ print $1, $2, $6, $8, $7 }' waits.all >waits.truth
+	# The one that is killed in its sleep ends when there is a CPU for that.
+	awk '{ print $1, $2, $6, $1 == "never" ? 1e12 : $8, $7 }' waits.all >waits.truth
 	check_threads waits $(($(stolen) - before))
 	check_whole waits
 fi
