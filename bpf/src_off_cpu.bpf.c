@@ -449,9 +449,9 @@ int cresset_wakeup_new(__u64 *ctx)
 }
 
 /*
- * A thread that ends runs on for a while, and may be gone from the iterator before it is switched out
- * for the last time. Should that come after the recording, its totals are as of now. Interrupts are on:
- * so nothing of the slot or the scratch is used but what is atomic.
+ * A thread that ends runs on for a while, and may be gone from the iterator before it is switched
+ * out for the last time. Should that come after the recording, its totals are as of now. Interrupts
+ * are on: so nothing of the slot or the scratch is used but what is atomic.
  */
 SEC("tp_btf/sched_process_exit")
 int cresset_exit(__u64 *ctx)
