@@ -252,19 +252,22 @@ static __always_inline bool wait_end(struct cresset_slot *slot, struct cresset_s
 	return true;
 }
 
-/* Its switch-in was not seen, and its kernel stack is that of another wait by now. */
-static __always_inline void wait_missed(__u32 slot_id, struct cresset_slot *slot,
-					struct cresset_scratch *s, struct task_struct *task,
-					struct cresset_thread *t, __u64 now)
+/*
+ * Its switch-in was not seen, and its kernel stack is that of another wait by now. Not inlined,
+ * like switch_in: the frame of the program must leave room for those of a walk (512 bytes in all).
+ */
+static __noinline int wait_missed(struct cresset_slot *slot, struct cresset_scratch *s,
+				  struct task_struct *task, struct cresset_thread *t, __u64 now)
 {
 	cresset_count(slot, CRESSET_STAT_switches_missed);
 	if (!wait_end(slot, s, task, t, now))
-		return;
+		return 0;
 	if (!cresset_config.user_only) {
 		s->key.flags |= CRESSET_SAMPLE_KERNEL_FAILED;
 		cresset_count(slot, CRESSET_STAT_kernel_stack_errors);
 	}
-	cresset_wait_count(slot_id, chance(t));
+	cresset_wait_count(cresset_slot_id(CRESSET_CONTEXT_SCHED), chance(t));
+	return 0;
 }
 
 static __always_inline void switch_out(__u32 slot_id, struct cresset_slot *slot,
@@ -279,7 +282,7 @@ static __always_inline void switch_out(__u32 slot_id, struct cresset_slot *slot,
 	if (!t)
 		return;
 	if (mark_state(t->mark) != CRESSET_STATE_RUNNING)
-		wait_missed(slot_id, slot, s, prev, t, now);
+		wait_missed(slot, s, prev, t, now);
 	t->blocked_ns = 0;
 	t->out_ns = now;
 	t->user_stack = 0;
@@ -308,9 +311,8 @@ static __always_inline void switch_out(__u32 slot_id, struct cresset_slot *slot,
 	}
 }
 
-static __always_inline void switch_in(__u32 slot_id, struct cresset_slot *slot,
-				      struct cresset_scratch *s, struct task_struct *next,
-				      __u64 now)
+static __noinline int switch_in(__u32 slot_id, struct cresset_slot *slot, struct cresset_scratch *s,
+				struct task_struct *next, __u64 now)
 {
 	struct cresset_thread *t = bpf_task_storage_get(&threads, next, 0, 0);
 	struct cresset_stack_cache *c = NULL;
@@ -318,7 +320,7 @@ static __always_inline void switch_in(__u32 slot_id, struct cresset_slot *slot,
 	if (!t && cresset_sched.seeding && is_target(next))
 		t = THREAD_ADD(next, slot, cresset_sched.start_ns, CRESSET_STATE_PREEMPTED);
 	if (!t || !wait_end(slot, s, next, t, now))
-		return;
+		return 0;
 	if (!cresset_config.user_only)
 		c = kernel_stack_take(slot_id, slot, s, next, t);
 	cresset_wait_count(slot_id, chance(t));
@@ -327,6 +329,7 @@ static __always_inline void switch_in(__u32 slot_id, struct cresset_slot *slot,
 		c->epoch = cresset_sched.epoch;
 		c->check = cresset_cache_hash(slot_id, c, 0);
 	}
+	return 0;
 }
 
 /* Σ (w² · (1 - P)) estimates the variance of a sum of weights w = value / P. */
