@@ -9,6 +9,7 @@ export PATH=/bin HOME=/tmp EMULATED=1 WORKLOADS=/workloads ORACLE_SAMPLES=400 OR
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev
+mkdir -p /dev/pts && mount -t devpts devpts /dev/pts
 mount -t tmpfs tmp /tmp
 mount -t cgroup2 cgroup /sys/fs/cgroup
 chmod 1777 /tmp
@@ -141,7 +142,7 @@ if cresset record -q -e wall --exact --per-thread -o wall.folded -- /workloads/w
 		{
 			n = $NF; sub(/ [0-9]+$/, "")
 			all += n; tid = $0; sub(/;.*/, "", tid); sub(/.*\//, "", tid); sum[tid] += n
-			if (/[[](blocked|idle)]$/ && !/[[]error: / && /;start_thread;/) { waits += n; right += /_outer;[a-z]*_middle;[a-z]*_wait;/ ? n : 0 }
+			if (/[[](blocked|idle)]$/ && !/[[]error: / && /;start;run_/) { waits += n; right += /_outer;[a-z]*_middle;[a-z]*_wait;/ ? n : 0 }
 			if (/bpf_prog_|bpf_trace_run|__traceiter/) own++
 		}
 		END {
