@@ -185,7 +185,7 @@ static bool key_choice(size_t i, struct option_choice *ret)
 	if (!agent_key_at(i, &key))
 		return false;
 	snprintf(name, sizeof(name), "[%s] %s=%s", key.section, key.name, key.arg);
-	*ret = (struct option_choice){.name = name, .help = key.help};
+	*ret = (struct option_choice){.name = name, .detail = "", .help = key.help};
 	return true;
 }
 
