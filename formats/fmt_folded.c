@@ -12,9 +12,12 @@
  *
  * Stacks that read alike are merged, lines are in the order of `LC_ALL=C sort`, and values of zero
  * or less are left out. To get there without holding a line for each stack, the stacks are put in
- * one tree of names whose siblings are sorted when they are written: 24 bytes for each node, which
+ * one tree of names whose siblings are sorted when they are written: 32 bytes for each node, which
  * is some four for each stack, instead of half a kilobyte. Invariant: two siblings never have the
  * same name.
+ *
+ * With a base the lines are those of difffolded.pl, "stack before after", with a 0 where one of
+ * them has no such stack.
  */
 #include "formats/fmt_folded.h"
 
@@ -29,7 +32,8 @@
 
 struct node {
 	int64_t value;
-	uint32_t name; /* id in names */
+	int64_t before; /* of the base */
+	uint32_t name;	/* id in names */
 	uint32_t parent;
 	uint32_t child; /* the newest */
 	uint32_t next;	/* the sibling that came before */
@@ -37,6 +41,7 @@ struct node {
 
 struct folded {
 	struct cresset_format_options options;
+	bool diff;	    /* with a base */
 	struct names names; /* as written */
 	struct vec nodes;   /* struct node; [0] is the root */
 	struct hash index;  /* (parent, name) → node */
@@ -266,6 +271,12 @@ static unsigned char item_byte(const struct item *a, const char *count, size_t i
 	return a->line ? (unsigned char)count[i - a->len - 1] : 0;
 }
 
+/* Without a base there is nothing before, and no line of a value of 0. */
+static int64_t first_number(const struct node *n)
+{
+	return n->before > 0 ? n->before : n->value;
+}
+
 /* The later one first, as items are taken from the end. */
 static int item_compare(const void *pa, const void *pb, void *arg)
 {
@@ -273,6 +284,7 @@ static int item_compare(const void *pa, const void *pb, void *arg)
 	const struct vec *nodes = arg;
 	size_t same = a->len < b->len ? a->len : b->len;
 	char count_a[24], count_b[24];
+	const struct node *x = vec_at(nodes, a->node), *y = vec_at(nodes, b->node);
 	int r = memcmp(a->name, b->name, same);
 
 	if (r)
@@ -281,10 +293,8 @@ static int item_compare(const void *pa, const void *pb, void *arg)
 	if (r)
 		return -r;
 	/* "a" with a count against "a (b)": the count's digits decide. */
-	snprintf(count_a, sizeof(count_a), "%lld",
-		 (long long)((struct node *)vec_at(nodes, a->node))->value);
-	snprintf(count_b, sizeof(count_b), "%lld",
-		 (long long)((struct node *)vec_at(nodes, b->node))->value);
+	snprintf(count_a, sizeof(count_a), "%lld", (long long)first_number(x));
+	snprintf(count_b, sizeof(count_b), "%lld", (long long)first_number(y));
 	for (size_t i = same; r == 0; i++) {
 		unsigned char byte_a = item_byte(a, count_a, i), byte_b = item_byte(b, count_b, i);
 
@@ -308,7 +318,7 @@ static int push_children(struct folded *f, uint32_t parent, size_t path)
 		if (n->child && !vec_push(&f->items, &item, 1))
 			return -ENOMEM;
 		item.line = true;
-		if (n->value > 0 && !vec_push(&f->items, &item, 1))
+		if ((n->value > 0 || n->before > 0) && !vec_push(&f->items, &item, 1))
 			return -ENOMEM;
 		id = n->next;
 	}
@@ -323,8 +333,11 @@ static int write_item(struct folded *f, const struct item *item, struct cresset_
 	const struct node *n = vec_at(&f->nodes, item->node);
 
 	if (item->line) {
-		char count[32];
-		int len = snprintf(count, sizeof(count), " %lld\n", (long long)n->value);
+		long long value = n->value > 0 ? n->value : 0;
+		char count[64];
+		int len = f->diff ? snprintf(count, sizeof(count), " %lld %lld\n",
+					     n->before > 0 ? (long long)n->before : 0, value)
+				  : snprintf(count, sizeof(count), " %lld\n", value);
 
 		cresset_sink_write(sink, f->path.data, item->path);
 		cresset_sink_write(sink, item->name, item->len);
@@ -373,16 +386,67 @@ static void folded_release(struct folded *f)
 	vec_release(&f->last);
 }
 
+/* ---- With a base. */
+
+static double sum_of(const struct folded *f)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < f->nodes.n; i++) {
+		const struct node *n = vec_at(&f->nodes, i);
+
+		sum += n->value > 0 ? (double)n->value : 0;
+	}
+	return sum;
+}
+
+/* Puts the tree of the base into f: parents come before their children. */
+static int add_base(struct folded *f, const struct folded *base)
+{
+	double sum = sum_of(base), factor = sum > 0 ? sum_of(f) / sum : 1;
+	uint32_t *at = calloc(base->nodes.n, sizeof(*at));
+	int r = at ? 0 : -ENOMEM;
+
+	for (size_t i = 1; i < base->nodes.n && r == 0; i++) {
+		const struct node *n = vec_at(&base->nodes, i);
+		struct node *to;
+
+		r = child_of_text(f, at[n->parent], names_text(&base->names, n->name), &at[i]);
+		if (r < 0)
+			break;
+		to = vec_at(&f->nodes, at[i]);
+		to->before = f->options.normalize ? (int64_t)((double)n->value * factor + 0.5)
+						  : n->value;
+	}
+	free(at);
+	return r;
+}
+
+static int read_base(struct folded *f, const struct cresset_profile *p, struct cresset_error *err)
+{
+	struct folded base = {.options = f->options};
+	size_t index = 0;
+	int r = folded_init(&base, f->options.base);
+
+	r = r ?: format_base_index(p, format_value_index(p, &f->options), &f->options, &index, err);
+	base.options.value_index = (int)index;
+	r = r ?: add_samples(&base);
+	r = r ?: add_base(f, &base);
+	f->diff = true;
+	folded_release(&base);
+	return r;
+}
+
 static int folded_write(const struct cresset_profile *p, struct cresset_sink *sink,
 			const struct cresset_format_options *options, struct cresset_error *err)
 {
 	struct folded f = {.options = format_options(options)};
 	int r = folded_init(&f, p);
 
-	if (r == 0)
-		r = add_samples(&f);
-	if (r == 0)
-		r = write_lines(&f, sink);
+	r = r ?: add_samples(&f);
+	if (r == 0 && f.options.base)
+		r = read_base(&f, p, err);
+	r = r ?: write_lines(&f, sink);
 	folded_release(&f);
 	return format_error(err, r, "folded stacks");
 }
@@ -391,6 +455,7 @@ const struct cresset_format format_folded = {
 	.name = "folded",
 	.extensions = ".folded .collapsed",
 	.help = "folded stacks, one line each: root;...;leaf count",
+	.flags = CRESSET_FORMAT_DIFF,
 	.write = folded_write,
 	.read = folded_read,
 	.sniff = folded_sniff,
