@@ -66,7 +66,7 @@ static int load(const struct command *self, const char *path, struct agent_confi
 			say_error(self, "%s", complaints.list[i].text);
 	}
 	if (complaints.left_out)
-		say_error(self, "… and %zu more", complaints.left_out);
+		say_error(self, "and %zu more", complaints.left_out);
 	return r;
 }
 
