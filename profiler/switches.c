@@ -77,8 +77,8 @@ static size_t take_reports(struct switches *sw, const char *buffer, size_t have,
 }
 
 /*
- * At the end of a window each thread that does not run is a row, and there may be more of them than the map of
- * rows has room for.
+ * At the end of a window each thread that does not run is a row, and there may be more of them than
+ * the map of rows has room for.
  */
 static int make_room(struct switches *sw, size_t *n_reports)
 {

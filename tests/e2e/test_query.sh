@@ -94,7 +94,7 @@ cp kept "$segment"
 # ---- While a writer goes on.
 "$driver" mem/store $((start + 3600)) 20 60 20 >more.out 2>more.err &
 writer=$!
-started_pids+=($writer)
+started_pids+=("$writer")
 while kill -0 $writer 2>/dev/null; do
 	query --from $start --to $((start + 3600)) -o beside.folded
 	cmp -s beside.folded all.folded || fail "another answer beside a writer"

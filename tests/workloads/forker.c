@@ -2,9 +2,9 @@
 /*
  * forker.c - a parent that works, and children and grandchildren that it forks later.
  *
- *     forker SECONDS [BEFORE]     parent: parent_work; forked after BEFORE seconds (0.5): child_work,
- *                                 and from that a grandchild that executes itself anew:
- *                                 grandchild_work; each for SECONDS
+ *     forker SECONDS [BEFORE]     parent: parent_work; forked after BEFORE seconds (0.5):
+ * child_work, and from that a grandchild that executes itself anew: grandchild_work; each for
+ * SECONDS
  */
 #include "work.h"
 
