@@ -142,7 +142,7 @@ static int collect(struct catalog *c, sqlite3_stmt *s, struct vec *ret, struct c
 int catalog_segments(struct catalog *c, int64_t from_ns, int64_t to_ns, struct vec *ret,
 		     struct cresset_error *err)
 {
-	sqlite3_stmt *s;
+	sqlite3_stmt *s = NULL;
 	int r = catalog_prepare(c, SQL_SEGMENTS, &s, err);
 
 	if (r < 0)
@@ -159,7 +159,7 @@ int catalog_mergeable(struct catalog *c, uint32_t level, int64_t bucket_ns, int6
 		      struct cresset_error *err)
 {
 	int64_t bucket, dict;
-	sqlite3_stmt *s;
+	sqlite3_stmt *s = NULL;
 	int r = catalog_prepare(c, SQL_MERGEABLE, &s, err);
 
 	if (r < 0)
@@ -201,7 +201,7 @@ static int one_segment(struct catalog *c, sqlite3_stmt *s, struct catalog_segmen
 
 int catalog_oldest(struct catalog *c, struct catalog_segment *ret, struct cresset_error *err)
 {
-	sqlite3_stmt *s;
+	sqlite3_stmt *s = NULL;
 	int r = catalog_prepare(c, SQL_OLDEST, &s, err);
 
 	return r ?: one_segment(c, s, ret, err);
@@ -210,7 +210,7 @@ int catalog_oldest(struct catalog *c, struct catalog_segment *ret, struct cresse
 int catalog_expired(struct catalog *c, int64_t before_ns, struct catalog_segment *ret,
 		    struct cresset_error *err)
 {
-	sqlite3_stmt *s;
+	sqlite3_stmt *s = NULL;
 	int r = catalog_prepare(c, SQL_EXPIRED, &s, err);
 
 	if (r < 0)
@@ -221,7 +221,7 @@ int catalog_expired(struct catalog *c, int64_t before_ns, struct catalog_segment
 
 int catalog_has(struct catalog *c, uint64_t id, struct cresset_error *err)
 {
-	sqlite3_stmt *s;
+	sqlite3_stmt *s = NULL;
 	int r = catalog_prepare(c, SQL_HAS, &s, err);
 
 	if (r < 0)
@@ -249,7 +249,7 @@ int catalog_add(struct catalog *c, const struct catalog_segment *segment, struct
 		segment->to_ns,		 (int64_t)segment->windows, (int64_t)segment->rows,
 		(int64_t)segment->bytes,
 	};
-	sqlite3_stmt *s;
+	sqlite3_stmt *s = NULL;
 	int r = catalog_prepare(c, SQL_ADD, &s, err);
 
 	if (r < 0)
@@ -262,7 +262,7 @@ int catalog_add(struct catalog *c, const struct catalog_segment *segment, struct
 static int run_with_id(struct catalog *c, enum catalog_sql which, uint64_t id,
 		       struct cresset_error *err)
 {
-	sqlite3_stmt *s;
+	sqlite3_stmt *s = NULL;
 	int r = catalog_prepare(c, which, &s, err);
 
 	if (r < 0)
@@ -298,7 +298,7 @@ static uint64_t log_bytes(const struct catalog *c)
 
 int catalog_stats(struct catalog *c, struct store_stats *stats, struct cresset_error *err)
 {
-	sqlite3_stmt *s;
+	sqlite3_stmt *s = NULL;
 	int r = catalog_prepare(c, SQL_STATS, &s, err);
 
 	if (r == 0)
@@ -326,7 +326,7 @@ int catalog_stats(struct catalog *c, struct store_stats *stats, struct cresset_e
 
 int catalog_number(struct catalog *c, const char *name, uint64_t *ret, struct cresset_error *err)
 {
-	sqlite3_stmt *s;
+	sqlite3_stmt *s = NULL;
 	int r = catalog_prepare(c, SQL_NUMBER, &s, err);
 
 	if (r < 0)
@@ -343,7 +343,7 @@ int catalog_number(struct catalog *c, const char *name, uint64_t *ret, struct cr
 int catalog_set_number(struct catalog *c, const char *name, uint64_t value,
 		       struct cresset_error *err)
 {
-	sqlite3_stmt *s;
+	sqlite3_stmt *s = NULL;
 	int r = catalog_prepare(c, SQL_SET_NUMBER, &s, err);
 
 	if (r < 0)
@@ -356,7 +356,7 @@ int catalog_set_number(struct catalog *c, const char *name, uint64_t value,
 int catalog_add_type(struct catalog *c, const char *type, const char *unit,
 		     struct cresset_error *err)
 {
-	sqlite3_stmt *s;
+	sqlite3_stmt *s = NULL;
 	int r = catalog_prepare(c, SQL_ADD_TYPE, &s, err);
 
 	if (r < 0)
@@ -382,7 +382,7 @@ static void copy_text(sqlite3_stmt *s, int column, char *buf, size_t size)
 int catalog_types(struct catalog *c, int (*fn)(void *arg, const struct store_type *type), void *arg,
 		  struct cresset_error *err)
 {
-	sqlite3_stmt *s;
+	sqlite3_stmt *s = NULL;
 	int r = catalog_prepare(c, SQL_TYPES, &s, err);
 
 	if (r < 0)
