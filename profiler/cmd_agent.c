@@ -144,7 +144,8 @@ static int run_agent(const struct command *self, const char *path)
 		say_error(self, "%s", err.text[0] ? err.text : strerror(-r));
 	} else {
 		serve(a);
-		/* A second signal ends it at once. */
+		/* A second signal ends it at once; but not a reload that comes too late. */
+		signal(SIGHUP, SIG_IGN);
 		sigprocmask(SIG_SETMASK, &others, NULL);
 		agent_stop(a);
 	}
