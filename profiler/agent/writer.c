@@ -99,10 +99,9 @@ static void keep_house(struct writer *w)
 
 	while (w->store && r > 0 && clock_now_ns(CLOCK_MONOTONIC) < end)
 		r = store_maintain(w->store, (int64_t)clock_now_ns(CLOCK_REALTIME), &err);
-	if (r < 0 && !w->store_failed) {
+	if (r < 0 && !w->house_failed && !w->store_failed)
 		say(w, true, "the store cannot be tidied up: %s", err.text);
-		w->store_failed = true;
-	}
+	w->house_failed = r < 0;
 }
 
 static void tell(struct writer *w)
@@ -155,6 +154,7 @@ static void write_window(struct writer *w, const struct window *window)
 static void take_configuration(struct writer *w)
 {
 	struct cresset_error err = {.text = ""};
+	bool reopen;
 
 	pthread_mutex_lock(&w->lock);
 	if (w->next_labels) {
@@ -162,13 +162,14 @@ static void take_configuration(struct writer *w)
 		w->labels = w->next_labels;
 		w->next_labels = NULL;
 	}
-	if (w->next_store) {
-		w->next_store = false;
+	reopen = w->next_store;
+	w->next_store = false;
+	if (reopen)
 		w->store_options = w->next_store_options;
-		if (reopen_store(w, &err) < 0)
-			say(w, true, "%s", err.text);
-	}
 	pthread_mutex_unlock(&w->lock);
+	/* The disk may take its time. */
+	if (reopen && reopen_store(w, &err) < 0)
+		say(w, true, "%s", err.text);
 }
 
 static void *run(void *arg)
