@@ -13,6 +13,7 @@
 
 #include <cresset/sink.h>
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,6 +137,8 @@ static int run_agent(const struct command *self, const char *path)
 		return EXIT_FAILED;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	/* One heap for all threads: each of their own would keep its largest window for ever. */
+	mallopt(M_ARENA_MAX, 1);
 	/* Before the first thread. */
 	signals_of(&set);
 	sigprocmask(SIG_BLOCK, &set, &others);

@@ -6,6 +6,7 @@
 #include "emit.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 
 /* Housekeeping between two windows, at most. */
 #define MAINTAIN_NS UINT64_C(300000000)
+enum { TRIM_KEEP = 4 << 20 };
 
 static void say(struct writer *w, bool is_error, const char *fmt, ...) CRESSET_PRINTF(3, 4);
 
@@ -183,6 +185,8 @@ static void *run(void *arg)
 		take_configuration(w);
 		write_window(w, &window);
 		windows_pop(w->windows);
+		/* What a large window took is the system's again. */
+		malloc_trim(TRIM_KEEP);
 		atomic_store(&w->busy, false);
 		atomic_store(&w->progress, clock_now_ns(CLOCK_MONOTONIC));
 	}
