@@ -27,7 +27,7 @@ wait_for 60 ready || fail "never ready: $(cat full.err)"
 head -c 4000000 /dev/zero >small/filler 2>/dev/null
 wait_for 60 ready 503 || fail "a full disk goes unseen"
 curl -s "$url/readyz" >readyz.out
-has readyz.out '[Nn]o space left'
+has readyz.out 'the disk is full'
 errors=$(metric cresset_store_errors_total)
 wait_for 60 metric_above cresset_store_errors_total "$errors" || fail "it does not go on recording"
 [ "$(metric cresset_windows_dropped_total)" = 0 ] || fail "windows wait for a full disk"
