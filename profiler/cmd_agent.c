@@ -13,6 +13,7 @@
 
 #include <cresset/sink.h>
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,6 +137,8 @@ static int run_agent(const struct command *self, const char *path)
 		return EXIT_FAILED;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	/* One heap for all threads: each of their own would keep its largest window for ever. */
+	mallopt(M_ARENA_MAX, 1);
 	/* Before the first thread. */
 	signals_of(&set);
 	sigprocmask(SIG_BLOCK, &set, &others);
@@ -144,7 +147,8 @@ static int run_agent(const struct command *self, const char *path)
 		say_error(self, "%s", err.text[0] ? err.text : strerror(-r));
 	} else {
 		serve(a);
-		/* A second signal ends it at once. */
+		/* A second signal ends it at once; but not a reload that comes too late. */
+		signal(SIGHUP, SIG_IGN);
 		sigprocmask(SIG_SETMASK, &others, NULL);
 		agent_stop(a);
 	}

@@ -101,7 +101,8 @@ static void use_profile(struct procmap *pm, const struct cresset_profile *p)
 {
 	if (pm->profile == p)
 		return;
-	procmap_forget_profile(pm);
+	if (pm->profile)
+		procmap_forget_profile(pm);
 	pm->profile = p;
 }
 

@@ -515,10 +515,11 @@ int session_take(struct session *s, struct cresset_profile **ret, struct cresset
 	if (!r && s->switches)
 		r = switches_taken(s->switches);
 	s->profile = s->rows.profile = next;
+	/* One that comes later may lie where this one did. */
+	procmap_forget_profile(s->procmap);
 	session_window_begin(s, now);
 	if (r) {
 		cresset_profile_free(taken);
-		procmap_forget_profile(s->procmap);
 		return cresset_error_set(err, r, "cannot finish the profile: %s", strerror(-r));
 	}
 	*ret = taken;

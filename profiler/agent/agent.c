@@ -62,6 +62,7 @@ static bool web_ready(void *arg, char *why, size_t size)
 {
 	struct agent *a = arg;
 	uint64_t now = clock_now_ns(CLOCK_MONOTONIC), late, stored;
+	struct sampler_state state;
 	bool failed;
 
 	tally_lock(&a->tally);
@@ -71,6 +72,11 @@ static bool web_ready(void *arg, char *why, size_t size)
 	tally_unlock(&a->tally);
 	if (failed)
 		return false;
+	sampler_get_state(&a->sampler, &state);
+	if (state.error[0]) {
+		snprintf(why, size, "%s", state.error);
+		return false;
+	}
 	late = LATE_WINDOWS * atomic_load(&a->window_ns) + LATE_SECONDS * UINT64_C(1000000000);
 	if (stored && now - stored < late)
 		return true;
@@ -80,9 +86,9 @@ static bool web_ready(void *arg, char *why, size_t size)
 	return false;
 }
 
-static int start_web(struct agent *a, struct cresset_error *err)
+static int start_web(struct agent *a, const struct agent_http_config *http,
+		     struct cresset_error *err)
 {
-	const struct agent_http_config *http = &a->config->http;
 	const struct web_options options = {.listen = http->listen,
 					    .user = http->user,
 					    .password_file = http->password_file,
@@ -94,7 +100,8 @@ static int start_web(struct agent *a, struct cresset_error *err)
 					    .capture = web_capture,
 					    .cancel = web_cancel,
 					    .ready = web_ready,
-					    .store_path = a->config->store.path};
+					    /* Of the store that is written. */
+					    .store_path = a->writer.store_path};
 	int r;
 
 	if (!strcmp(http->listen, "no"))
@@ -111,7 +118,8 @@ static int start_web(struct agent *a, struct cresset_error *err)
 
 /* ---- Start. */
 
-/* As root for another user: the store's directory is to be that user's. */
+/* As root for another user: the store's directory is to be that user's. One that is there is left
+ * as it is: it may be anybody's. */
 static int make_store_directory(const struct agent_config *c, struct cresset_error *err)
 {
 	const struct passwd *user = c->agent.user ? getpwnam(c->agent.user) : NULL;
@@ -119,9 +127,12 @@ static int make_store_directory(const struct agent_config *c, struct cresset_err
 
 	if (geteuid() != 0 || !user)
 		return 0;
-	if (mkdir(path, 0750) && errno != EEXIST)
-		return cresset_error_set(err, -errno, "cannot make the store's directory %s: %s",
-					 path, strerror(errno));
+	if (mkdir(path, 0750))
+		return errno == EEXIST
+			       ? 0
+			       : cresset_error_set(err, -errno,
+						   "cannot make the store's directory %s: %s", path,
+						   strerror(errno));
 	if (chown(path, user->pw_uid, user->pw_gid))
 		return cresset_error_set(err, -errno, "cannot give %s to the user %s: %s", path,
 					 c->agent.user, strerror(errno));
@@ -186,8 +197,9 @@ static int start_all(struct agent *a, struct cresset_error *err)
 
 struct network {
 	struct agent *agent;
-	struct vec *uploads; /* struct export_config * */
-	bool web;	     /* is to be started, anew if it runs */
+	struct vec *uploads;		       /* struct export_config * */
+	const struct agent_http_config *http;  /* web is to be started, anew if it runs; or NULL */
+	const struct agent_http_config *other; /* if it cannot: as it was; or NULL */
 	int result;
 	struct cresset_error *err;
 };
@@ -196,31 +208,33 @@ static void *run_network(void *arg)
 {
 	struct network *n = arg;
 	struct agent *a = n->agent;
+	struct cresset_error again = {.text = ""};
 
 	n->result = privilege_drop_thread(n->err);
 	if (n->result)
 		return NULL;
 	uploads_configure(&a->uploads, n->uploads, upload_failed, a);
-	if (!n->web)
+	if (!n->http)
 		return NULL;
 	web_free(a->web);
 	a->web = NULL;
-	n->result = start_web(a, n->err);
+	n->result = start_web(a, n->http, n->err);
+	if (n->result && n->other && start_web(a, n->other, &again) < 0)
+		say(a, true, "%s", again.text);
 	return NULL;
 }
 
 /* By a thread that gives up its capabilities, so that those it starts have none. This one keeps its
  * own: it makes a new recorder when the configuration says so. */
-static int start_network(struct agent *a, struct vec *uploads, bool web, struct cresset_error *err)
+static int start_network(struct network *n)
 {
-	struct network n = {.agent = a, .uploads = uploads, .web = web, .err = err};
 	pthread_t thread;
-	int r = pthread_create(&thread, NULL, run_network, &n);
+	int r = pthread_create(&thread, NULL, run_network, n);
 
 	if (r)
-		return cresset_error_set(err, -r, "cannot start a thread: %s", strerror(r));
+		return cresset_error_set(n->err, -r, "cannot start a thread: %s", strerror(r));
 	pthread_join(thread, NULL);
-	return n.result;
+	return n->result;
 }
 
 static void filter_calls(struct agent *a)
@@ -234,6 +248,8 @@ static void filter_calls(struct agent *a)
 int agent_start(struct agent *a, struct agent_config *config, const char *config_path,
 		agent_log_fn log, void *log_arg, struct cresset_error *err)
 {
+	struct network network = {
+		.agent = a, .uploads = &config->uploads, .http = &config->http, .err = err};
 	struct file_limits files;
 	int r;
 
@@ -249,7 +265,7 @@ int agent_start(struct agent *a, struct agent_config *config, const char *config
 	      : file_limits_raise((unsigned int)sysconf(_SC_NPROCESSORS_CONF), config->uploads.n,
 				  &files, err);
 	r = r ? r : start_all(a, err);
-	r = r ? r : start_network(a, &a->config->uploads, true, err);
+	r = r ? r : start_network(&network);
 	if (r) {
 		agent_stop(a);
 		return r;
@@ -288,11 +304,25 @@ static bool apply(struct agent *a, const struct agent_config *c, unsigned int ch
 	return done;
 }
 
+static bool reload_network(struct agent *a, struct agent_config *next, unsigned int changes)
+{
+	struct cresset_error err = {.text = ""};
+	struct network n = {.agent = a, .uploads = &next->uploads, .err = &err};
+
+	if (changes & AGENT_CHANGE_HTTP) {
+		n.http = &next->http;
+		n.other = &a->config->http;
+	}
+	if (start_network(&n) == 0)
+		return true;
+	say(a, true, "%s", err.text);
+	return false;
+}
+
 void agent_reload(struct agent *a)
 {
 	struct agent_complaints complaints = {.n = 0};
 	struct agent_config *next = NULL;
-	struct cresset_error err = {.text = ""};
 	unsigned int changes;
 	size_t n_uploads;
 	bool done;
@@ -312,13 +342,10 @@ void agent_reload(struct agent *a)
 	changes = agent_config_diff(a->config, next, say_change, a);
 	next->uploads.n = n_uploads;
 	done = apply(a, next, changes);
+	done = reload_network(a, next, changes) && done;
 	agent_config_free(a->config);
 	a->config = next;
 	atomic_store(&a->window_ns, next->agent.window_ns);
-	if (start_network(a, &next->uploads, changes & AGENT_CHANGE_HTTP, &err) < 0) {
-		say(a, true, "%s", err.text);
-		done = false;
-	}
 	atomic_fetch_add(done ? &a->reloads : &a->reload_errors, 1);
 	say(a, !done, done ? "the configuration was read again" : "some of it was not taken over");
 	notify_ready(&a->notify);

@@ -21,6 +21,7 @@ struct capture {
 	const struct match *match;
 	uint64_t length_ns, end_ns;
 	enum capture_state state;
+	bool feeding; /* the writing thread is at its profile, without the lock */
 	uint64_t first, last;
 	struct cresset_profile *profile;
 	int64_t from_ns, to_ns; /* wall clock */
@@ -59,7 +60,7 @@ static int wait_for_end(struct captures *c, struct capture *capture)
 	if (place == CAPTURES_MAX)
 		return -EBUSY;
 	c->list[place] = capture;
-	while (capture->state != CAPTURE_DONE && !c->closed)
+	while (capture->feeding || (capture->state != CAPTURE_DONE && !c->closed))
 		pthread_cond_wait(&c->changed, &c->lock);
 	c->list[place] = NULL;
 	return capture->state == CAPTURE_DONE ? capture->result : -ECANCELED;
@@ -128,21 +129,35 @@ void captures_cut(struct captures *c, uint64_t now_ns, uint64_t sequence)
 	pthread_mutex_unlock(&c->lock);
 }
 
-static void feed(struct capture *capture, uint64_t sequence, const struct parts *parts)
+/* Without the lock: the sampling thread must not wait for so long. */
+static int take_window(struct capture *capture, const struct parts *parts)
 {
 	const struct cresset_profile *p = parts->window;
+
+	if (!capture->from_ns) {
+		capture->from_ns = cresset_profile_time_ns(p);
+		parts_take_period(parts, capture->profile);
+	}
+	capture->to_ns = cresset_profile_time_ns(p) + cresset_profile_duration_ns(p);
+	return parts_add_matching(parts, capture->kind, capture->match, capture->profile);
+}
+
+/* With the lock held, but for the merging. */
+static void feed(struct captures *c, struct capture *capture, uint64_t sequence,
+		 const struct parts *parts)
+{
+	int r;
 
 	if (capture->state == CAPTURE_ASKED || capture->state == CAPTURE_DONE ||
 	    sequence < capture->first)
 		return;
 	if (capture->state == CAPTURE_RUNNING || sequence <= capture->last) {
-		if (!capture->from_ns) {
-			capture->from_ns = cresset_profile_time_ns(p);
-			parts_take_period(parts, capture->profile);
-		}
-		capture->to_ns = cresset_profile_time_ns(p) + cresset_profile_duration_ns(p);
-		capture->result =
-			parts_add_matching(parts, capture->kind, capture->match, capture->profile);
+		capture->feeding = true;
+		pthread_mutex_unlock(&c->lock);
+		r = take_window(capture, parts);
+		pthread_mutex_lock(&c->lock);
+		capture->feeding = false;
+		capture->result = r;
 	}
 	/* A window that was given up never comes: one behind it ends the capture too. */
 	if (capture->result < 0 || (capture->state == CAPTURE_ENDING && sequence >= capture->last))
@@ -154,7 +169,7 @@ void captures_feed(struct captures *c, uint64_t sequence, const struct parts *pa
 	pthread_mutex_lock(&c->lock);
 	for (size_t i = 0; i < CAPTURES_MAX; i++)
 		if (c->list[i])
-			feed(c->list[i], sequence, parts);
+			feed(c, c->list[i], sequence, parts);
 	pthread_cond_broadcast(&c->changed);
 	pthread_mutex_unlock(&c->lock);
 }

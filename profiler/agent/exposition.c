@@ -171,15 +171,9 @@ static void write_symbols(struct metrics *m, const struct tally *t)
 
 /* ---- Servers: one family after the other, as the format wants all of a family in one place. */
 
-struct upload {
-	char name[80];
-	const char *type;
-	struct exporter_stats stats;
-};
-
 enum { UPLOAD_LABELS = 2 };
 
-static void write_uploads_of(struct metrics *m, const struct upload *uploads, size_t n,
+static void write_uploads_of(struct metrics *m, const struct upload_stats *uploads, size_t n,
 			     const char *family, enum metrics_kind kind, const char *help,
 			     size_t offset)
 {
@@ -194,7 +188,7 @@ static void write_uploads_of(struct metrics *m, const struct upload *uploads, si
 	}
 }
 
-static void write_drops(struct metrics *m, const struct upload *uploads, size_t n)
+static void write_drops(struct metrics *m, const struct upload_stats *uploads, size_t n)
 {
 	metrics_family(m, "cresset_upload_dropped_total", METRICS_COUNTER,
 		       "Requests given up, by cause.");
@@ -212,12 +206,10 @@ static void write_drops(struct metrics *m, const struct upload *uploads, size_t 
 static void write_uploads(struct metrics *m, struct agent *a)
 {
 #define FIELD(name) offsetof(struct exporter_stats, name)
-	struct upload uploads[AGENT_CONFIG_MAX_UPLOADS];
+	struct upload_stats uploads[AGENT_CONFIG_MAX_UPLOADS];
 	size_t n = 0;
 
-	while (n < AGENT_CONFIG_MAX_UPLOADS &&
-	       uploads_stats(&a->uploads, n, uploads[n].name, sizeof(uploads[n].name),
-			     &uploads[n].type, &uploads[n].stats))
+	while (n < AGENT_CONFIG_MAX_UPLOADS && uploads_stats(&a->uploads, n, &uploads[n]))
 		n++;
 	if (!n)
 		return;

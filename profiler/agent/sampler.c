@@ -134,8 +134,12 @@ static void retire(struct sampler *s, struct cresset_recorder *next)
 {
 	struct cresset_error err = {.text = ""};
 	struct cresset_profile *p = NULL;
-	uint64_t now = clock_now_ns(CLOCK_MONOTONIC);
+	uint64_t now;
 
+	if (cresset_recorder_take(next, &p, &err) == 0)
+		cresset_profile_free(p);
+	p = NULL;
+	now = clock_now_ns(CLOCK_MONOTONIC);
 	if (cresset_recorder_stop(s->recorder, &p, &err) < 0)
 		note_error(s, err.text);
 	else
@@ -219,6 +223,23 @@ static void finish(struct sampler *s)
 	opener_close(s->opener);
 }
 
+/* Says it once when the maps cannot be read, and once when they can again. */
+static void drained(struct sampler *s, int r)
+{
+	bool failed = r < 0 && r != -EINTR, was;
+	char text[128];
+
+	pthread_mutex_lock(&s->lock);
+	was = s->state.error[0] != '\0';
+	snprintf(text, sizeof(text), "the kernel's samples cannot be read: %s", strerror(-r));
+	snprintf(s->state.error, sizeof(s->state.error), "%s", failed ? text : "");
+	pthread_mutex_unlock(&s->lock);
+	if (failed != was)
+		s->log(s->log_arg, failed, failed ? text : "the kernel's samples are read again");
+	if (failed)
+		usleep(POLL_MS * 1000);
+}
+
 /* How long may it sleep? */
 static int timeout_ms(const struct sampler *s, uint64_t now)
 {
@@ -237,14 +258,8 @@ static void *run(void *arg)
 	s->window_end_ns = s->used_at_ns + s->window_ns;
 	while (!atomic_load(&s->stop)) {
 		uint64_t now = clock_now_ns(CLOCK_MONOTONIC);
-		int r = cresset_recorder_poll(s->recorder, timeout_ms(s, now));
 
-		if (r < 0 && r != -EINTR) {
-			char text[128];
-
-			snprintf(text, sizeof(text), "draining failed: %s", strerror(-r));
-			note_error(s, text);
-		}
+		drained(s, cresset_recorder_poll(s->recorder, timeout_ms(s, now)));
 		opener_serve(s->opener);
 		now = clock_now_ns(CLOCK_MONOTONIC);
 		atomic_store(&s->progress, now);

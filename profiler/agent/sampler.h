@@ -4,8 +4,9 @@
  * when a capture begins or ends.
  *
  * A new configuration of the recorder is taken over without a gap: the new one starts, then the old
- * one stops, and stays until its last window has its names. After each window the governor hears
- * what the agent has cost, and may change the frequency.
+ * one stops, and stays until its last window has its names. What the new one had recorded until
+ * then is in the old one's window, and thrown away; some milliseconds are in both. After each
+ * window the governor hears what the agent has cost, and may change the frequency.
  */
 #ifndef AGENT_SAMPLER_H
 #define AGENT_SAMPLER_H
@@ -25,7 +26,7 @@ struct sampler_state {
 	uint64_t table_memory_bytes;
 	uint64_t restarts; /* of the recorder, for a new configuration */
 	uint64_t errors;   /* windows that the recorder could not give */
-	char error[256];   /* why it records no more; "": it does */
+	char error[256];   /* why it cannot drain; "": it does */
 };
 
 struct sampler {

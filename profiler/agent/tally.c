@@ -26,15 +26,26 @@ void tally_release(struct tally *t)
 	pthread_mutex_destroy(&t->lock);
 }
 
+/* 0: not there. */
+static uint32_t find(const struct tally *t, const char *name)
+{
+	for (uint32_t id = 1; id < t->sums.n; id++)
+		if (!strcmp(strtab_get(&t->names, id), name))
+			return id;
+	return 0;
+}
+
 static void add_stat(struct tally *t, const char *name, uint64_t value)
 {
-	uint32_t id;
+	uint32_t id = find(t, name);
 
-	if (t->sums.n > TALLY_NAMES_MAX || strtab_add(&t->names, name, strlen(name), &id))
-		return;
-	while (t->sums.n <= id)
-		if (!vec_push(&t->sums, NULL, 1))
+	if (!id) {
+		if (t->sums.n > TALLY_NAMES_MAX || strtab_add(&t->names, name, strlen(name), &id))
 			return;
+		while (t->sums.n <= id)
+			if (!vec_push(&t->sums, NULL, 1))
+				return;
+	}
 	*(uint64_t *)vec_at(&t->sums, id) += value;
 }
 
@@ -53,10 +64,9 @@ void tally_window(struct tally *t, const struct cresset_profile *p)
 
 uint64_t tally_sum(const struct tally *t, const char *name)
 {
-	for (uint32_t id = 1; id < t->sums.n; id++)
-		if (!strcmp(strtab_get(&t->names, id), name))
-			return *(const uint64_t *)vec_at(&t->sums, id);
-	return 0;
+	uint32_t id = find(t, name);
+
+	return id ? *(const uint64_t *)vec_at(&t->sums, id) : 0;
 }
 
 void tally_lock(struct tally *t)

@@ -63,7 +63,11 @@ void uploads_configure(struct uploads *u, struct vec *configs, uploads_fail_fn f
 	pthread_mutex_lock(&u->lock);
 	for (size_t i = 0; i < n; i++)
 		next[i] = take_equal(u, *(struct export_config **)vec_at(configs, i));
-	/* The others end before new ones begin, which may want their spools. */
+	/* The others end before new ones begin, which may want their spools; all side by side, as
+	 * the writer waits meanwhile. */
+	for (size_t i = 0; i < u->n; i++)
+		if (u->list[i])
+			exporter_begin_stop(u->list[i], CHANGE_DEADLINE_MS);
 	for (size_t i = 0; i < u->n; i++) {
 		if (u->list[i])
 			exporter_stop(u->list[i], CHANGE_DEADLINE_MS);
@@ -221,8 +225,7 @@ size_t uploads_count(struct uploads *u)
 	return n;
 }
 
-bool uploads_stats(struct uploads *u, size_t i, char *name, size_t size, const char **ret_type,
-		   struct exporter_stats *ret)
+bool uploads_stats(struct uploads *u, size_t i, struct upload_stats *ret)
 {
 	bool found;
 
@@ -231,9 +234,9 @@ bool uploads_stats(struct uploads *u, size_t i, char *name, size_t size, const c
 	if (found) {
 		const struct export_config *config = exporter_config(u->list[i]);
 
-		snprintf(name, size, "%s", export_config_name(config));
-		*ret_type = export_config_type(config);
-		exporter_get_stats(u->list[i], ret);
+		snprintf(ret->name, sizeof(ret->name), "%s", export_config_name(config));
+		snprintf(ret->type, sizeof(ret->type), "%s", export_config_type(config));
+		exporter_get_stats(u->list[i], &ret->stats);
 	}
 	pthread_mutex_unlock(&u->lock);
 	return found;

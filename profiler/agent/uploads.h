@@ -36,9 +36,12 @@ uint64_t uploads_push(struct uploads *u, const struct parts *parts);
 /* All stop side by side within about deadline_ms; what is left is in their spools. */
 void uploads_stop(struct uploads *u, unsigned int deadline_ms);
 size_t uploads_count(struct uploads *u);
-/* Of the i-th; false past the end. Texts are good until the next uploads_configure(): name is a
- * copy. */
-bool uploads_stats(struct uploads *u, size_t i, char *name, size_t size, const char **ret_type,
-		   struct exporter_stats *ret);
+struct upload_stats {
+	char name[80], type[24];
+	struct exporter_stats stats;
+};
+
+/* Of the i-th; false past the end. */
+bool uploads_stats(struct uploads *u, size_t i, struct upload_stats *ret);
 
 #endif

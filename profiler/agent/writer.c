@@ -6,6 +6,7 @@
 #include "emit.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 
 /* Housekeeping between two windows, at most. */
 #define MAINTAIN_NS UINT64_C(300000000)
+enum { TRIM_KEEP = 4 << 20 };
 
 static void say(struct writer *w, bool is_error, const char *fmt, ...) CRESSET_PRINTF(3, 4);
 
@@ -99,10 +101,9 @@ static void keep_house(struct writer *w)
 
 	while (w->store && r > 0 && clock_now_ns(CLOCK_MONOTONIC) < end)
 		r = store_maintain(w->store, (int64_t)clock_now_ns(CLOCK_REALTIME), &err);
-	if (r < 0 && !w->store_failed) {
+	if (r < 0 && !w->house_failed && !w->store_failed)
 		say(w, true, "the store cannot be tidied up: %s", err.text);
-		w->store_failed = true;
-	}
+	w->house_failed = r < 0;
 }
 
 static void tell(struct writer *w)
@@ -155,6 +156,7 @@ static void write_window(struct writer *w, const struct window *window)
 static void take_configuration(struct writer *w)
 {
 	struct cresset_error err = {.text = ""};
+	bool reopen;
 
 	pthread_mutex_lock(&w->lock);
 	if (w->next_labels) {
@@ -162,13 +164,14 @@ static void take_configuration(struct writer *w)
 		w->labels = w->next_labels;
 		w->next_labels = NULL;
 	}
-	if (w->next_store) {
-		w->next_store = false;
+	reopen = w->next_store;
+	w->next_store = false;
+	if (reopen)
 		w->store_options = w->next_store_options;
-		if (reopen_store(w, &err) < 0)
-			say(w, true, "%s", err.text);
-	}
 	pthread_mutex_unlock(&w->lock);
+	/* The disk may take its time. */
+	if (reopen && reopen_store(w, &err) < 0)
+		say(w, true, "%s", err.text);
 }
 
 static void *run(void *arg)
@@ -182,6 +185,8 @@ static void *run(void *arg)
 		take_configuration(w);
 		write_window(w, &window);
 		windows_pop(w->windows);
+		/* What a large window took is the system's again. */
+		malloc_trim(TRIM_KEEP);
 		atomic_store(&w->busy, false);
 		atomic_store(&w->progress, clock_now_ns(CLOCK_MONOTONIC));
 	}

@@ -41,6 +41,7 @@ struct writer {
 	char *store_path;
 	struct memory_split memory;
 	bool store_failed; /* the last window was not stored: has been said */
+	bool house_failed; /* … nor was it tidied up */
 	/* A new configuration, taken over before the next window. */
 	pthread_mutex_t lock;
 	struct agent_labels *next_labels;

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Windows on their way, files opened by another thread, and sums for metrics. */
+#include "agent/opener.h"
+#include "agent/tally.h"
+#include "agent/windows.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "support/agent_demo.h"
+#include "support/alloc_fail.h"
+
+static struct window window_of(uint64_t sequence)
+{
+	struct window w = {.sequence = sequence};
+
+	assert_int_equal(cresset_profile_new(&w.profile), 0);
+	return w;
+}
+
+static bool push(struct windows *w, uint64_t sequence)
+{
+	struct window window = window_of(sequence);
+
+	return windows_push(w, &window);
+}
+
+static void test_queue(void **state)
+{
+	struct window window;
+	struct windows w;
+	uint64_t dropped;
+
+	windows_init(&w);
+	for (uint64_t i = 1; i <= WINDOWS_MAX; i++)
+		assert_true(push(&w, i));
+	/* The newest are given up, and freed. */
+	assert_false(push(&w, WINDOWS_MAX + 1));
+	assert_false(push(&w, WINDOWS_MAX + 2));
+	assert_int_equal(windows_count(&w, &dropped), WINDOWS_MAX);
+	assert_int_equal(dropped, 2);
+
+	assert_true(windows_next(&w, &window));
+	assert_int_equal(window.sequence, 1);
+	assert_false(windows_is_done(&w, 1));
+	/* It stays until it is written. */
+	assert_int_equal(windows_count(&w, &dropped), WINDOWS_MAX);
+	windows_pop(&w);
+	assert_true(windows_is_done(&w, 1));
+	assert_false(windows_is_done(&w, 2));
+	assert_true(push(&w, WINDOWS_MAX + 3));
+
+	/* Closed: no more, but those that are there. */
+	windows_close(&w);
+	assert_false(push(&w, WINDOWS_MAX + 4));
+	for (uint64_t i = 2; i <= WINDOWS_MAX; i++) {
+		assert_true(windows_next(&w, &window));
+		assert_int_equal(window.sequence, i);
+		windows_pop(&w);
+	}
+	/* One that was given up is done with the next. */
+	assert_false(windows_is_done(&w, WINDOWS_MAX + 1));
+	assert_true(windows_next(&w, &window));
+	windows_pop(&w);
+	assert_true(windows_is_done(&w, WINDOWS_MAX + 1));
+	assert_false(windows_next(&w, &window));
+	windows_release(&w);
+}
+
+static void test_left_over(void **state)
+{
+	struct windows w;
+
+	windows_init(&w);
+	assert_true(push(&w, 1));
+	assert_true(push(&w, 2));
+	windows_release(&w); /* the leak checker looks */
+}
+
+struct writing {
+	struct windows *windows;
+	atomic_ullong n, sum;
+};
+
+static void *write_windows(void *arg)
+{
+	struct writing *writing = arg;
+	struct window window;
+
+	while (windows_next(writing->windows, &window)) {
+		atomic_fetch_add(&writing->n, 1);
+		atomic_fetch_add(&writing->sum, window.sequence);
+		windows_pop(writing->windows);
+	}
+	return NULL;
+}
+
+static void test_threads(void **state)
+{
+	uint64_t accepted = 0, sum = 0, dropped;
+	struct windows w;
+	struct writing writing = {.windows = &w};
+	pthread_t thread;
+
+	windows_init(&w);
+	assert_int_equal(pthread_create(&thread, NULL, write_windows, &writing), 0);
+	for (uint64_t i = 1; i <= 500; i++) {
+		if (push(&w, i)) {
+			accepted++;
+			sum += i;
+		}
+		if (i % 16 == 0)
+			usleep(100);
+	}
+	windows_close(&w);
+	pthread_join(thread, NULL);
+	windows_count(&w, &dropped);
+	assert_int_equal(atomic_load(&writing.n), accepted);
+	assert_int_equal(atomic_load(&writing.sum), sum);
+	assert_int_equal(accepted + dropped, 500);
+	windows_release(&w);
+}
+
+/* ---- The opener. */
+
+struct asking {
+	struct opener *opener;
+	unsigned int n;
+	atomic_uint answered, canceled;
+};
+
+static void *ask(void *arg)
+{
+	struct asking *a = arg;
+
+	for (unsigned int i = 0; i < a->n; i++) {
+		int r = opener_ask(a->opener, NULL, i, CRESSET_OPEN_BINARY);
+
+		atomic_fetch_add(r == -ECANCELED ? &a->canceled : &a->answered, 1);
+	}
+	return NULL;
+}
+
+/* Nobody serves: whoever asks goes on when it is closed, and is not answered later either. */
+static void test_opener_closes(void **state)
+{
+	struct opener o;
+	struct asking a = {.opener = &o, .n = 3};
+	pthread_t thread;
+
+	opener_init(&o);
+	assert_false(opener_serve(&o)); /* nothing is asked: returns at once */
+	assert_int_equal(pthread_create(&thread, NULL, ask, &a), 0);
+	usleep(20000);
+	opener_close(&o);
+	pthread_join(thread, NULL);
+	assert_int_equal(atomic_load(&a.canceled), 3);
+	assert_int_equal(opener_ask(&o, NULL, 1, CRESSET_OPEN_BINARY), -ECANCELED);
+	assert_false(opener_serve(&o));
+	opener_release(&o);
+}
+
+/* ---- Sums. */
+
+static void test_tally(void **state)
+{
+	struct cresset_profile *p = NULL;
+	struct tally t;
+
+	assert_int_equal(tally_init(&t), 0);
+	assert_int_equal(agent_demo_window(1, &p), 0);
+	tally_window(&t, p);
+	tally_window(&t, p);
+	tally_lock(&t);
+	assert_int_equal(tally_sum(&t, "samples.taken"), 24);
+	assert_int_equal(tally_sum(&t, "samples.lost.stacks_full"), 6);
+	assert_int_equal(tally_sum(&t, "samples.lost"), 0);
+	assert_int_equal(t.windows, 2);
+	assert_int_equal(t.last_window_ns, AGENT_DEMO_TIME + AGENT_DEMO_LENGTH);
+	tally_unlock(&t);
+	cresset_profile_free(p);
+	tally_release(&t);
+}
+
+/* Names without end (there are none, but for a bug) are bounded, and known ones go on. */
+static void test_tally_is_bounded(void **state)
+{
+	struct cresset_profile *p = NULL;
+	struct tally t;
+	char name[32];
+
+	assert_int_equal(tally_init(&t), 0);
+	assert_int_equal(cresset_profile_new(&p), 0);
+	for (int i = 0; i < 3 * TALLY_NAMES_MAX; i++) {
+		snprintf(name, sizeof(name), "stat.%d", i);
+		assert_int_equal(cresset_profile_set_stat(p, name, 1), 0);
+	}
+	tally_window(&t, p);
+	tally_window(&t, p);
+	assert_true(t.sums.n <= TALLY_NAMES_MAX + 1);
+	assert_int_equal(tally_sum(&t, "stat.0"), 2);
+	cresset_profile_free(p);
+	tally_release(&t);
+}
+
+static void test_tally_memory_out(void **state)
+{
+	struct cresset_profile *p = NULL;
+	bool refused = true;
+
+	assert_int_equal(agent_demo_window(1, &p), 0);
+	for (unsigned int n = 1; refused && alloc_fail_next(&n, 1000);) {
+		struct tally t;
+		int r = tally_init(&t);
+
+		if (!r)
+			tally_window(&t, p);
+		refused = alloc_fail_end();
+		assert_true(r == 0 || r == -ENOMEM);
+		if (!r && !refused)
+			assert_int_equal(tally_sum(&t, "samples.taken"), 12);
+		tally_release(&t);
+	}
+	assert_false(refused);
+	cresset_profile_free(p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_queue),
+		cmocka_unit_test(test_left_over),
+		cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_opener_closes),
+		cmocka_unit_test(test_tally),
+		cmocka_unit_test(test_tally_is_bounded),
+		cmocka_unit_test(test_tally_memory_out),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
