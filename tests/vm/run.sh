@@ -86,7 +86,7 @@ echo 'nobody:x:65534:65534:nobody:/:/bin/false' >"$root/etc/passwd"
 cp "$here/inside.sh" "$root/init" && chmod 755 "$root/init"
 (cd "$root" && find . | cpio -o -H newc --quiet) | gzip -1 >"$work/initrd.gz" || exit 1
 
-timeout -k 5 "${VM_TIMEOUT:-840}" qemu-system-x86_64 -M pc -accel tcg,thread=multi -cpu max -smp 2 \
+timeout -k 5 "${VM_TIMEOUT:-1440}" qemu-system-x86_64 -M pc -accel tcg,thread=multi -cpu max -smp 2 \
 	-m 1536 -nographic -no-reboot -nic none -kernel "$vmlinuz" -initrd "$work/initrd.gz" \
 	-append "console=ttyS0 panic=-1 quiet" </dev/null >"$work/console" 2>&1
 status=$?
