@@ -138,6 +138,7 @@ enum cresset_time {
 	CRESSET_TIME_UNSAMPLED, /* … left out, for which others stand */
 	CRESSET_TIME_LOST,	/* … not in the maps for want of room */
 	CRESSET_TIME_SELF,	/* estimate of what the scheduler programs cost */
+	CRESSET_TIME_WORK,	/* … of that, in runs that took a stack or wrote a wait */
 	CRESSET_N_TIMES
 };
 
@@ -257,7 +258,7 @@ struct cresset_sched_control {
 	__u64 start_ns;	   /* CLOCK_MONOTONIC; 0: nothing counts yet */
 	__u64 stop_ns;	   /* nothing counts from then on; 0: it goes on */
 	__u64 now_ns;	   /* of a flush */
-	__u64 sweep_ns;	   /* between two sweeps, and the age at which waits are swept; 0: none */
+	__u64 sweep_ns;	   /* the age at which waits are swept */
 	__u32 seeding;	   /* threads may still be met for the first time */
 	__u32 scan_mode;   /* enum cresset_scan_mode */
 	__u32 probability; /* of a wait to be recorded, of CRESSET_CERTAIN */

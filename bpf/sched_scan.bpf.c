@@ -3,21 +3,16 @@
  * sched_scan.bpf.c - an iterator over all threads, run by user space: what no switch would tell.
  *
  * Seed: threads that are there when the recording starts are followed from its start, though they
- * may never switch. Sweep: long waits that were left out to save time get a ticket: user space
- * reads the user stack of the thread that sleeps. Flush: intervals that are open are counted up to
- * now and go on from there, so a window has all of its time, and a thread that slept through all of
- * it is there. Stop: the last flush.
+ * may never switch. Sweep: long waits are recorded whatever the coin said; if it said no, or
+ * tables were not there yet, they get a ticket: user space reads the user stack of the thread that
+ * sleeps. Flush: intervals that
+ * are open are counted up to now and go on from there, so a window has all of its time, and a
+ * thread that slept through all of it is there. Stop: the last flush.
  *
  * The kernel runs this again for a thread whose report did not fit the buffer, so a second run for
  * the same moment must change nothing: what is counted is taken away from the interval first.
  */
 #include "thread.h"
-
-/* A wait has one ticket at most. Tickets are no stack ids: CRESSET_SAMPLE_TICKET tells. */
-static __always_inline __u64 ticket_of(const struct task_struct *task, __u64 out_ns)
-{
-	return (__u64)task->pid << 40 | ((out_ns >> 8) & ((1ull << 40) - 1));
-}
 
 /* By targets.bpf.c for the current task, here for any. */
 static __always_inline bool in_cgroup(const struct task_struct *task)
@@ -49,13 +44,6 @@ static __always_inline bool is_target(const struct task_struct *task)
 	return cresset_config.by_cgroup && in_cgroup(task);
 }
 
-/* Asks for the user stack of a thread that does not run. */
-static __always_inline void ticket_give(struct cresset_thread *t, const struct task_struct *task)
-{
-	t->user_stack = ticket_of(task, t->out_ns);
-	t->flags |= THREAD_TICKET;
-}
-
 static __always_inline bool seed(struct cresset_slot *slot, struct task_struct *task,
 				 struct cresset_thread **ret)
 {
@@ -64,7 +52,7 @@ static __always_inline bool seed(struct cresset_slot *slot, struct task_struct *
 	__u64 start = cresset_sched.start_ns;
 
 	if (t || task->exit_state || !is_target(task))
-		return t && t->flags & THREAD_TICKET;
+		return t && t->flags & THREAD_SEEDED;
 	t = *ret = bpf_task_storage_get(&threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!t) {
 		cresset_count(slot, CRESSET_STAT_threads_lost);
@@ -74,24 +62,27 @@ static __always_inline bool seed(struct cresset_slot *slot, struct task_struct *
 	if (__sync_val_compare_and_swap(&t->mark, 0, mark_make(start, state)))
 		return false;
 	thread_begin(t, task, start, state);
-	if (state != CRESSET_STATE_RUNNING && has_user_stack(task))
-		ticket_give(t, task);
-	return t->flags & THREAD_TICKET;
+	if (state == CRESSET_STATE_RUNNING || !has_user_stack(task))
+		return false;
+	t->swept_ns = start;
+	t->flags = THREAD_SEEDED;
+	return true;
 }
 
-static __always_inline bool sweep(struct task_struct *task, struct cresset_thread *t, __u64 gap)
+/* Finds waits that are older than the gap. Returns whether this one gets a ticket. */
+static __always_inline bool sweep(const struct task_struct *task, struct cresset_thread *t,
+				  __u64 gap)
 {
-	__u64 mark = t->mark;
+	__u64 out_ns = t->out_ns, now = cresset_sched.now_ns;
 
-	if (!state_is_blocked(mark_state(mark)) || !(t->flags & THREAD_UNSAMPLED) ||
-	    t->flags & THREAD_TICKET || cresset_sched.now_ns < t->out_ns + gap)
+	if (!state_is_blocked(mark_state(t->mark)) || now < out_ns + gap)
 		return false;
-	if (!has_user_stack(task)) {
-		t->flags &= ~THREAD_UNSAMPLED;
-		return false;
+	if (t->swept_ns != out_ns) {
+		t->sweep_ns = now;
+		t->swept_ns = out_ns;
 	}
-	ticket_give(t, task);
-	return true;
+	/* Once for each wait; or again, if this is the second run for this sweep. */
+	return t->sweep_ns == now && !(t->flags & THREAD_SEEDED) && has_ticket(t, task);
 }
 
 /* Writes the part of an open wait that is cut off. */
@@ -100,7 +91,6 @@ static __always_inline void wait_cut(__u32 slot_id, struct cresset_slot *slot,
 				     struct cresset_thread *t, __u32 state, __u64 ns)
 {
 	__u64 blocked = __sync_lock_test_and_set(&t->blocked_ns, 0), runnable = 0;
-	__u32 probability = t->probability;
 
 	if (state_is_blocked(state))
 		blocked += ns;
@@ -117,10 +107,7 @@ static __always_inline void wait_cut(__u32 slot_id, struct cresset_slot *slot,
 		WAIT_KERNEL_STACK(s, slot, task);
 	else if (!cresset_config.user_only)
 		wait_kernel_lost(slot, s);
-	/* At the end every open wait is recorded. */
-	if (cresset_sched.scan_mode == CRESSET_SCAN_STOP)
-		probability = CRESSET_CERTAIN;
-	cresset_wait_count(slot_id, probability, cresset_sched.now_ns - t->out_ns);
+	cresset_wait_count(slot_id, chance(t));
 }
 
 /*
@@ -133,8 +120,8 @@ static __always_inline __u64 ran_unseen(const struct task_struct *task, struct c
 	__u64 ran = task->on_cpu ? ran_since(task, t, ns) : 0;
 
 	/* Its stack may have been read while it ran. */
-	if (ran && t->flags & THREAD_TICKET) {
-		t->flags &= ~THREAD_TICKET;
+	if (ran && has_ticket(t, task)) {
+		t->flags &= ~(THREAD_UNSAMPLED | THREAD_SEEDED | THREAD_BROKEN);
 		t->user_stack = 0;
 		t->sample_flags = CRESSET_STOP_NOT_TAKEN;
 	}
@@ -158,11 +145,12 @@ static __always_inline bool flush(__u32 slot_id, struct cresset_slot *slot,
 		state = mark_state(mark);
 	}
 	if (!mark || state == CRESSET_STATE_DEAD || mark_ns(mark) >= now)
-		return t->flags & THREAD_TICKET;
+		return has_ticket(t, task);
 	ns = now - mark_ns(mark);
 	if (state != CRESSET_STATE_RUNNING)
 		ran = ran_unseen(task, t, ns);
-	if (cresset_sched.scan_mode == CRESSET_SCAN_STOP && state != CRESSET_STATE_RUNNING && !ran)
+	/* At the end, whoever is blocked is recorded. */
+	if (cresset_sched.scan_mode == CRESSET_SCAN_STOP && !ran)
 		ticket = sweep(task, t, 0);
 	/* A wait that may yet become long enough is left whole. */
 	else if (state != CRESSET_STATE_RUNNING && !ran &&
@@ -229,6 +217,7 @@ int cresset_scan(struct bpf_iter__task *ctx)
 		bpf_seq_write(seq, &s->report, CRESSET_REPORT_SHORT_BYTES);
 		return 0;
 	}
+	s->report.user_stack = ticket_of(t, task);
 	report_registers(&s->report, s, task);
 	bpf_seq_write(seq, &s->report, sizeof(s->report));
 	return 0;

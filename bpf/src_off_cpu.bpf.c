@@ -16,8 +16,8 @@
  *
  * Past the overhead budget only some waits are recorded: the coin is thrown at switch-out with a
  * probability that user space sets, and what is recorded weighs 1/probability. Long waits are swept
- * up later (sched_scan.bpf.c): a wait that the sweep would find with certainty weighs 1. Totals of
- * threads are exact all the same, as they need no stack.
+ * up later (sched_scan.bpf.c): those are recorded anyway and weigh 1. Totals of threads are exact
+ * all the same, as they need no stack.
  */
 #include "thread.h"
 #include "wakers.h"
@@ -121,6 +121,12 @@ static __always_inline int user_stack_walk(__u32 slot_id, struct cresset_scratch
 	return s->user.n ? cresset_intern_user(slot_id) : -1;
 }
 
+static __always_inline bool tables_may_come(__u32 stop)
+{
+	return stop == CRESSET_STOP_NO_TABLE || stop == CRESSET_STOP_NOT_KNOWN ||
+	       stop == CRESSET_STOP_NOT_MAPPED;
+}
+
 /* Remembers the stack that was walked, if it is one that can be. */
 static __always_inline void user_stack_remember(__u32 slot_id, struct cresset_scratch *s,
 						struct cresset_stack_cache *c,
@@ -164,6 +170,8 @@ static __always_inline void user_stack_take(__u32 slot_id, struct cresset_slot *
 		}
 		t->user_stack = s->key.user_stack;
 		t->sample_flags = s->key.flags;
+		if (tables_may_come(s->key.flags & CRESSET_SAMPLE_STOP))
+			t->flags = THREAD_BROKEN;
 		user_stack_remember(slot_id, s, c, regs);
 		cresset_count(slot, CRESSET_STAT_stacks_walked);
 		return;
@@ -211,12 +219,10 @@ static __always_inline __u32 state_after(const struct task_struct *prev, bool pr
 static __always_inline bool wait_end(struct cresset_slot *slot, struct cresset_scratch *s,
 				     struct task_struct *task, struct cresset_thread *t, __u64 now)
 {
-	__u64 old, ns, blocked, runnable = 0;
+	__u64 old = __sync_lock_test_and_set(&t->mark, mark_make(now, CRESSET_STATE_RUNNING));
+	__u64 ns = interval(slot, old, now), blocked = t->blocked_ns, runnable = 0;
 
-	old = __sync_lock_test_and_set(&t->mark, mark_make(now, CRESSET_STATE_RUNNING));
-	ns = interval(slot, old, now);
 	interval_add(slot, t, state_time(mark_state(old)), ns);
-	blocked = t->blocked_ns;
 	if (state_is_blocked(mark_state(old))) {
 		cresset_count(slot, CRESSET_STAT_wakes_missed);
 		blocked += ns;
@@ -224,8 +230,9 @@ static __always_inline bool wait_end(struct cresset_slot *slot, struct cresset_s
 		runnable = ns;
 		slot->run_delays[bits(ns) & (CRESSET_N_LENGTHS - 1)]++;
 	}
-	if (t->flags & THREAD_TICKET) {
+	if (has_ticket(t, task)) {
 		report_fill(&s->report, CRESSET_REPORT_USED, task, t, now);
+		s->report.user_stack = ticket_of(t, task);
 		report_send(slot, s);
 	}
 	if (!cresset_config.blocked)
@@ -259,7 +266,7 @@ __noinline int cresset_switch_in_late(__u32 slot_id, __u64 now)
 		return 0;
 	if (!cresset_config.user_only)
 		wait_kernel_lost(slot, s);
-	return cresset_wait_count(slot_id, t->probability, then - t->out_ns);
+	return cresset_wait_count(slot_id, chance(t));
 }
 
 static __always_inline void switch_out(__u32 slot_id, struct cresset_slot *slot,
@@ -303,9 +310,8 @@ static __always_inline void switch_out(__u32 slot_id, struct cresset_slot *slot,
 	}
 }
 
-static __always_inline void switch_in(__u32 slot_id, struct cresset_slot *slot,
-				      struct cresset_scratch *s, struct task_struct *next,
-				      __u64 now)
+static __noinline int switch_in(__u32 slot_id, struct cresset_slot *slot, struct cresset_scratch *s,
+				struct task_struct *next, __u64 now)
 {
 	struct cresset_thread *t = bpf_task_storage_get(&threads, next, 0, 0);
 	struct cresset_stack_cache *c = NULL;
@@ -313,59 +319,45 @@ static __always_inline void switch_in(__u32 slot_id, struct cresset_slot *slot,
 	if (!t && cresset_sched.seeding && is_target(next))
 		t = THREAD_ADD(next, slot, cresset_sched.start_ns, CRESSET_STATE_PREEMPTED);
 	if (!t)
-		return;
+		return 0;
 	if (mark_state(t->mark) == CRESSET_STATE_RUNNING)
 		switch_out_late(slot, t, next, CRESSET_STATE_PREEMPTED, now);
 	if (!wait_end(slot, s, next, t, now))
-		return;
+		return 0;
 	if (!cresset_config.user_only)
 		c = kernel_stack_take(slot_id, slot, s, next, t);
-	cresset_wait_count(slot_id, t->probability, now - t->out_ns);
+	cresset_wait_count(slot_id, chance(t));
 	if (c) {
 		c->id = s->key.kernel_stack;
 		c->epoch = cresset_sched.epoch;
 		c->check = cresset_cache_hash(slot_id, c, 0);
 	}
-}
-
-/*
- * The chance that the wait was recorded: that of the coin at switch-out, or of a sweep. Sweeps come
- * at even intervals from a random start, and take waits that are older than one interval.
- */
-static __always_inline __u64 chance(__u32 probability, __u64 length_ns)
-{
-	__u64 gap = cresset_sched.sweep_ns, missed = CRESSET_CERTAIN - probability;
-
-	if (probability >= CRESSET_CERTAIN)
-		return CRESSET_CERTAIN;
-	if (!gap || length_ns <= gap)
-		return probability ? probability : 1;
-	if (length_ns >= 2 * gap)
-		return CRESSET_CERTAIN;
-	return CRESSET_CERTAIN - missed * (2 * gap - length_ns) / gap;
+	return 0;
 }
 
 /* Σ (w² · (1 - P)) estimates the variance of a sum of weights w = value / P. */
-static __always_inline __u64 variance(__u64 weight_ns, __u64 chance)
+static __always_inline __u64 variance(__u64 weight_ns, __u64 p)
 {
-	__u64 us = weight_ns / 1000;
+	__u64 us = (weight_ns + 500) / 1000;
 
-	return ((us * us) >> 16) * (CRESSET_CERTAIN - chance);
+	/* CRESSET_CERTAIN is 1 << 16. */
+	if (us < 1 << 23)
+		return us * us * (CRESSET_CERTAIN - p) >> 16;
+	return (us * us >> 16) * (CRESSET_CERTAIN - p);
 }
 
-__noinline int cresset_wait_count(__u32 slot_id, __u32 probability, __u64 length_ns)
+__noinline int cresset_wait_count(__u32 slot_id, __u32 probability)
 {
 	struct cresset_scratch *s = cresset_scratch(slot_id);
 	struct cresset_slot *slot = cresset_slot(slot_id);
-	__u64 p, blocked, runnable;
+	__u64 p = probability, blocked, runnable;
 	__u32 outcome;
 
 	if (!s || !slot)
 		return 0;
-	p = chance(probability, length_ns);
 	blocked = s->count.blocked_ns;
 	runnable = s->count.runnable_ns;
-	if (p < CRESSET_CERTAIN) {
+	if (p && p < CRESSET_CERTAIN) {
 		s->count.blocked_ns = blocked * CRESSET_CERTAIN / p;
 		s->count.runnable_ns = runnable * CRESSET_CERTAIN / p;
 		slot->blocked_variance += variance(s->count.blocked_ns, p);
@@ -379,6 +371,13 @@ __noinline int cresset_wait_count(__u32 slot_id, __u32 probability, __u64 length
 	return 0;
 }
 
+/* Changes when a run does what it would not have done, had the coin said no. */
+static __always_inline __u64 work_done(const struct cresset_slot *slot)
+{
+	return slot->stats[CRESSET_STAT_counted] + slot->stats[CRESSET_STAT_stacks_walked] +
+	       slot->stats[CRESSET_STAT_stacks_remembered];
+}
+
 SEC("tp_btf/sched_switch")
 int cresset_switch(__u64 *ctx)
 {
@@ -387,16 +386,21 @@ int cresset_switch(__u64 *ctx)
 	__u32 slot_id = cresset_slot_id(CRESSET_CONTEXT_SCHED);
 	struct cresset_slot *slot = cresset_slot(slot_id);
 	struct cresset_scratch *s = cresset_scratch(slot_id);
-	__u64 now = bpf_ktime_get_ns();
+	__u64 now = bpf_ktime_get_ns(), work;
 
 	if (!slot || !s || !counting(now))
 		return 0;
+	work = work_done(slot);
 	if (prev->pid)
 		switch_out(slot_id, slot, s, prev, state_after(prev, ctx[0], ctx[3]), now);
 	if (next->pid)
 		switch_in(slot_id, slot, s, next, now);
-	if (!(slot->switches++ % SELF_TIME_EVERY))
-		slot->time[CRESSET_TIME_SELF] += (bpf_ktime_get_ns() - now) * SELF_TIME_EVERY;
+	if (slot->switches++ % SELF_TIME_EVERY)
+		return 0;
+	now = (bpf_ktime_get_ns() - now) * SELF_TIME_EVERY;
+	slot->time[CRESSET_TIME_SELF] += now;
+	if (work_done(slot) != work)
+		slot->time[CRESSET_TIME_WORK] += now;
 	return 0;
 }
 
@@ -451,5 +455,35 @@ int cresset_wakeup_new(__u64 *ctx)
 	if (cresset_config.by_cgroup ? !cresset_is_target() : !is_target(task))
 		return 0;
 	THREAD_ADD(task, slot, now, CRESSET_STATE_NEW);
+	return 0;
+}
+
+/*
+ * A thread that ends runs on for a while, and may be gone from the iterator before it is switched
+ * out for the last time. Should that come after the recording, its totals are as of now. Interrupts
+ * are on: so nothing of the slot or the scratch is used but what is atomic.
+ */
+SEC("tp_btf/sched_process_exit")
+int cresset_exit(__u64 *ctx)
+{
+	struct task_struct *task = (struct task_struct *)ctx[0];
+	struct cresset_slot *slot = cresset_slot(cresset_slot_id(CRESSET_CONTEXT_SCHED));
+	struct cresset_thread *t = bpf_task_storage_get(&threads, task, 0, 0);
+	struct cresset_thread_report report;
+	__u64 now = bpf_ktime_get_ns(), old;
+
+	if (!slot || !t || !counting(now))
+		return 0;
+	old = t->mark;
+	if (mark_state(old) == CRESSET_STATE_RUNNING && now > mark_ns(old) &&
+	    __sync_val_compare_and_swap(&t->mark, old, mark_make(now, CRESSET_STATE_RUNNING)) ==
+		    old) {
+		__sync_fetch_and_add(&slot->time[CRESSET_TIME_CPU], now - mark_ns(old));
+		__sync_fetch_and_add(&t->totals[CRESSET_TIME_CPU], now - mark_ns(old));
+	}
+	report_fill(&report, CRESSET_REPORT_THREAD, task, t, now);
+	if (bpf_ringbuf_output(&sched_events, &report, CRESSET_REPORT_SHORT_BYTES,
+			       BPF_RB_NO_WAKEUP))
+		__sync_fetch_and_add(&slot->stats[CRESSET_STAT_events_lost], 1);
 	return 0;
 }

@@ -37,8 +37,10 @@ enum {
 	THREAD_UNSAMPLED = 2,
 	/* Its user stack could not be stored: thread.lost says why. */
 	THREAD_LOST = 4,
-	/* User space was asked to read its user stack. */
-	THREAD_TICKET = 8,
+	/* It did not run when it was first met: only user space can read its user stack. */
+	THREAD_SEEDED = 8,
+	/* Its user stack ended early, as tables were not there yet: it is worth another look. */
+	THREAD_BROKEN = 16,
 };
 
 struct cresset_thread {
@@ -48,6 +50,8 @@ struct cresset_thread {
 	__u64 ran_ns;	 /* se.sum_exec_runtime when it last stopped running */
 	/* The wait at hand, or the last one. */
 	__u64 out_ns;	  /* when it stopped running */
+	__u64 swept_ns;	  /* out_ns of the wait that was swept last (sched_scan.bpf.c) … */
+	__u64 sweep_ns;	  /* … and when that was */
 	__u64 blocked_ns; /* time blocked that is over and not counted yet */
 	__u64 user_stack;
 	__u64 waker;
@@ -76,8 +80,11 @@ struct cresset_threads_map {
 extern struct cresset_threads_map threads SEC(".maps");
 extern volatile struct cresset_sched_control cresset_sched;
 
-/* Adds the wait in scratch.count and scratch.key (src_off_cpu.bpf.c). Returns 0. */
-int cresset_wait_count(__u32 slot_id, __u32 probability, __u64 length_ns);
+/*
+ * Adds the wait in scratch.count and scratch.key, which was recorded with this probability
+ * (src_off_cpu.bpf.c). Returns 0.
+ */
+int cresset_wait_count(__u32 slot_id, __u32 probability);
 
 static __always_inline __u64 mark_make(__u64 ns, __u32 state)
 {
@@ -162,6 +169,40 @@ static __always_inline bool has_user_stack(const struct task_struct *task)
 	       !(task->flags & (CRESSET_PF_KTHREAD | CRESSET_PF_WORKERS));
 }
 
+/*
+ * Has a sweep found the wait at hand? A thread may run and wait anew while it is swept on another
+ * CPU, so that is said by the name of the wait, not by a flag.
+ */
+static __always_inline bool is_swept(const struct cresset_thread *t)
+{
+	return t->swept_ns == t->out_ns;
+}
+
+/* Was user space asked to read the user stack of the wait at hand? */
+static __always_inline bool has_ticket(const struct cresset_thread *t,
+				       const struct task_struct *task)
+{
+	return is_swept(t) && t->flags & (THREAD_UNSAMPLED | THREAD_SEEDED | THREAD_BROKEN) &&
+	       has_user_stack(task);
+}
+
+/* A wait has one ticket at most. Tickets are no stack ids: CRESSET_SAMPLE_TICKET tells. */
+static __always_inline __u64 ticket_of(const struct cresset_thread *t,
+				       const struct task_struct *task)
+{
+	return (__u64)task->pid << 40 | ((t->out_ns >> 8) & ((1ull << 40) - 1));
+}
+
+/*
+ * With what probability was the wait at hand recorded? What a sweep finds is, whether or not the
+ * coin at switch-out was for it; all others depend on the coin alone. Whatever decides when sweeps
+ * come, it is not the coin: so weights of 1/probability are unbiased, for any length of wait.
+ */
+static __always_inline __u32 chance(const struct cresset_thread *t)
+{
+	return is_swept(t) ? CRESSET_CERTAIN : t->probability;
+}
+
 static __always_inline void key_of_task(struct cresset_sample_key *key,
 					const struct task_struct *task)
 {
@@ -235,9 +276,11 @@ static __always_inline void wait_fill(struct cresset_scratch *s, const struct cr
 	key_of_task(&s->key, task);
 	s->key.state = t->state;
 	s->key.flags = t->sample_flags;
-	if (t->flags & THREAD_TICKET)
-		s->key.flags |= CRESSET_SAMPLE_TICKET;
 	s->key.user_stack = t->user_stack;
+	if (has_ticket(t, task)) {
+		s->key.flags |= CRESSET_SAMPLE_TICKET;
+		s->key.user_stack = ticket_of(t, task);
+	}
 	s->key.waker = blocked ? t->waker : 0;
 	s->count.n = 1;
 	s->count.blocked_ns = blocked;
@@ -280,7 +323,7 @@ static __always_inline bool wait_wanted(struct cresset_slot *slot, const struct 
 		slot->time[CRESSET_TIME_FILTERED] += ns;
 		return false;
 	}
-	if (t->flags & THREAD_UNSAMPLED && !(t->flags & THREAD_TICKET)) {
+	if (t->flags & THREAD_UNSAMPLED && !is_swept(t)) {
 		cresset_count(slot, CRESSET_STAT_unsampled);
 		slot->time[CRESSET_TIME_UNSAMPLED] += ns;
 		return false;

@@ -79,7 +79,7 @@ static __always_inline bool waker_wanted(const struct cresset_thread *t)
 {
 	if (t->flags & (THREAD_FILTERED | THREAD_LOST))
 		return false;
-	return !(t->flags & THREAD_UNSAMPLED) || t->flags & THREAD_TICKET;
+	return !(t->flags & THREAD_UNSAMPLED) || is_swept(t);
 }
 
 /* The thread's list: its waker and, after it, the waker's own. Returns -1, or a loss. */

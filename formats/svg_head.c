@@ -198,7 +198,8 @@ static void subtitle_text(const struct svg *g, struct line *l)
 		svg_number_value(number, cresset_profile_duration_ns(g->p), "", "nanoseconds");
 		line_add(l, "recorded for %s", number);
 	}
-	if (tenths) {
+	/* A nanosecond is the unit of waits, no rate. */
+	if (tenths && cresset_profile_period(g->p) >= 1000) {
 		svg_number_tenths(number, tenths);
 		line_add(l, "%s Hz", number);
 	}

@@ -31,6 +31,7 @@ target_include_directories(cresset_cli PRIVATE ${CMAKE_CURRENT_BINARY_DIR})
 install(FILES idle.rules DESTINATION ${CMAKE_INSTALL_DATADIR}/cresset)
 
 cresset_program(cresset
+	cmd_agent.c
 	cmd_convert.c
 	cmd_doctor.c
 	cmd_query.c
@@ -47,7 +48,7 @@ cresset_program(cresset
 	main.c
 	manpage.c
 	query_table.c
-	MODULES cresset_cli cresset_export cresset_store cresset_recorder cresset_symbolize cresset_formats cresset_core
+	MODULES cresset_agent cresset_web cresset_cli cresset_export cresset_store cresset_recorder cresset_symbolize cresset_formats cresset_core
 	LINK PkgConfig::BPF PkgConfig::ZSTD PkgConfig::LZMA PkgConfig::DEFLATE Threads::Threads
 	${CMAKE_DL_LIBS})
 target_include_directories(cresset PRIVATE ${CMAKE_SOURCE_DIR})

@@ -12,7 +12,7 @@
 
 #include "options.h"
 
-#define COMMANDS(X) X(record) X(convert) X(report) X(query) X(upload) X(doctor)
+#define COMMANDS(X) X(record) X(convert) X(report) X(query) X(agent) X(upload) X(doctor)
 
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
 

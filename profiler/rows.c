@@ -204,7 +204,10 @@ static int find_user(const struct rows *rows, const struct drain *drain,
 	return ret->frames ? 0 : -ENODATA;
 }
 
-static int add_samples(struct rows *rows, const struct drain_row *row, uint32_t stack)
+/* `bare` is the stack without wakers: whoever ended the time blocked has no part in what came then.
+ */
+static int add_samples(struct rows *rows, const struct drain_row *row, uint32_t stack,
+		       uint32_t bare)
 {
 	struct source_sample samples[SOURCE_MAX_SAMPLES];
 	uint32_t labels = 0;
@@ -215,7 +218,8 @@ static int add_samples(struct rows *rows, const struct drain_row *row, uint32_t 
 	for (size_t i = 0; !r && i < n; i++) {
 		r = rows_labels(rows, &row->key, &samples[i], &labels);
 		if (!r)
-			r = cresset_profile_add_sample(rows->profile, stack, labels,
+			r = cresset_profile_add_sample(rows->profile,
+						       samples[i].bare ? bare : stack, labels,
 						       samples[i].values);
 	}
 	return r;
@@ -300,7 +304,8 @@ static int write_row(struct rows *rows, const struct drain_row *row, const struc
 {
 	const struct cresset_sample_key *key = &row->key;
 	struct row_stack kernel = {.flags = key->flags}, user;
-	uint32_t stack = 0;
+	uint32_t stack = 0, bare;
+	size_t n_wakers;
 	int r;
 
 	r = find_kernel(rows, drain, key->kernel_stack, &kernel);
@@ -311,6 +316,7 @@ static int write_row(struct rows *rows, const struct drain_row *row, const struc
 	rows->n_locations = 0;
 	if (key->waker)
 		r = push_wakers(rows, drain, key->waker);
+	n_wakers = rows->n_locations;
 	if (!r)
 		r = push_kernel(rows, &kernel);
 	if (!r)
@@ -318,7 +324,11 @@ static int write_row(struct rows *rows, const struct drain_row *row, const struc
 	if (!r)
 		r = cresset_profile_add_stack(rows->profile, rows->locations, rows->n_locations,
 					      &stack);
-	return r ? r : add_samples(rows, row, stack);
+	bare = stack;
+	if (!r && n_wakers)
+		r = cresset_profile_add_stack(rows->profile, rows->locations + n_wakers,
+					      rows->n_locations - n_wakers, &bare);
+	return r ? r : add_samples(rows, row, stack, bare);
 }
 
 int rows_write(struct rows *rows, const struct drain *drain)

@@ -502,6 +502,9 @@ int session_take(struct session *s, struct cresset_profile **ret, struct cresset
 	r = new_profile(s, &next, err);
 	if (r)
 		return r;
+	/* Room for all waits that are open. */
+	if (s->switches)
+		session_drain(s);
 	now = session_now_ns();
 	r = s->switches ? switches_flush(s->switches, now) : 0;
 	before = counted(s);
@@ -541,6 +544,9 @@ int session_stop(struct session *s, struct cresset_profile **ret, struct cresset
 	if (!s->attached)
 		return cresset_error_set(err, -EINVAL, "the recording has not been started");
 	ticks_detach(s);
+	/* Room for all waits that are open. */
+	if (s->switches)
+		session_drain(s);
 	now = session_now_ns();
 	stopped = s->switches ? switches_stop(s->switches, now) : 0;
 	s->attached = false;

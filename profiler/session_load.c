@@ -144,6 +144,7 @@ static void set_config(struct session *s)
 	bpf_program__set_autoload(s->bpf->progs.cresset_switch, s->source->switches);
 	bpf_program__set_autoload(s->bpf->progs.cresset_waking, s->source->switches);
 	bpf_program__set_autoload(s->bpf->progs.cresset_wakeup_new, s->source->switches);
+	bpf_program__set_autoload(s->bpf->progs.cresset_exit, s->source->switches);
 	bpf_program__set_autoload(s->bpf->progs.cresset_scan, s->source->switches);
 	bpf_map__set_autocreate(s->bpf->maps.threads, s->source->switches);
 	bpf_map__set_autocreate(s->bpf->maps.sched_events, s->source->switches);

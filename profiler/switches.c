@@ -4,6 +4,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -17,7 +18,8 @@ enum {
 	SCAN_BUFFER_BYTES = 64 << 10,
 	SERVE_MS = 5,
 	SWEEP_MS = 250,
-	LOOK_MS = 100, /* at the overhead, at most so often */
+	LAST_SWEEPS = 4, /* after the last wait that could be left out, or without its tables */
+	LOOK_MS = 100,	 /* at the overhead, at most so often */
 	PROBABILITY_MIN = CRESSET_CERTAIN / 1024,
 };
 
@@ -54,7 +56,7 @@ static int take_event(void *arg, void *data, size_t size)
 }
 
 /* Whole reports of the buffer; returns the bytes they took. */
-static size_t take_reports(struct switches *sw, const char *buffer, size_t have)
+static size_t take_reports(struct switches *sw, const char *buffer, size_t have, size_t *n)
 {
 	struct cresset_thread_report report;
 	size_t used = 0, size;
@@ -69,21 +71,38 @@ static size_t take_reports(struct switches *sw, const char *buffer, size_t have)
 		memcpy(&report, buffer + used, size);
 		take_report(sw, &report);
 		used += size;
+		(*n)++;
 	}
 	return used;
+}
+
+/*
+ * At the end of a window each thread that does not run is a row, and there may be more of them than the map of
+ * rows has room for.
+ */
+static int make_room(struct switches *sw, size_t *n_reports)
+{
+	const struct bpf_map *rows = sw->session->bpf->maps.samples_0;
+
+	if (*n_reports < bpf_map__max_entries(rows) / 4)
+		return 0;
+	*n_reports = 0;
+	tickets_walk(&sw->tickets, sw->control->stop_ns != 0);
+	return session_drain(sw->session);
 }
 
 /* Runs the iterator over all threads. */
 static int scan(struct switches *sw, enum cresset_scan_mode mode, uint64_t now_ns)
 {
 	char *buffer = malloc(SCAN_BUFFER_BYTES);
-	size_t have = 0, used;
+	size_t have = 0, used, n_reports = 0;
 	int fd, r = 0;
 
 	if (!buffer)
 		return -ENOMEM;
 	sw->control->scan_mode = mode;
 	sw->control->now_ns = now_ns;
+	sw->scanning = true;
 	fd = bpf_iter_create(bpf_link__fd(sw->scan_link));
 	if (fd < 0)
 		r = -errno;
@@ -97,10 +116,13 @@ static int scan(struct switches *sw, enum cresset_scan_mode mode, uint64_t now_n
 		if (n <= 0)
 			break;
 		have += (size_t)n;
-		used = take_reports(sw, buffer, have);
+		used = take_reports(sw, buffer, have, &n_reports);
 		memmove(buffer, buffer + used, have - used);
 		have -= used;
+		if (mode == CRESSET_SCAN_STOP || mode == CRESSET_SCAN_FLUSH)
+			r = make_room(sw, &n_reports);
 	}
+	sw->scanning = false;
 	free(buffer);
 	if (fd >= 0)
 		close(fd);
@@ -165,6 +187,7 @@ static int attach_programs(struct switches *sw)
 		bpf->progs.cresset_wakeup_new,
 		bpf->progs.cresset_waking,
 		bpf->progs.cresset_switch,
+		bpf->progs.cresset_exit,
 	};
 
 	for (int i = 0; i < SWITCHES_N_LINKS; i++) {
@@ -176,7 +199,7 @@ static int attach_programs(struct switches *sw)
 	return sw->scan_link ? 0 : -errno;
 }
 
-/* Sweeps begin at a random moment, so that no program's rhythm can hide from them. */
+/* Sweeps begin at a random moment, so that no program's rhythm hides from them. */
 static uint64_t random_below(uint64_t limit)
 {
 	uint64_t n = 0;
@@ -248,12 +271,12 @@ int switches_rows(struct switches *sw, const struct drain *drain)
 }
 
 /* Sum over all CPUs, in ns. */
-static uint64_t self_ns(const struct session *s)
+static uint64_t time_ns(const struct session *s, enum cresset_time time)
 {
 	uint64_t sum = 0;
 
 	for (size_t i = 0; i < s->drain.n_slots; i++)
-		sum += __atomic_load_n(&s->slots[i].time[CRESSET_TIME_SELF], __ATOMIC_RELAXED);
+		sum += __atomic_load_n(&s->slots[i].time[time], __ATOMIC_RELAXED);
 	return sum;
 }
 
@@ -262,22 +285,26 @@ static void look_at_overhead(struct switches *sw, uint64_t now)
 {
 	struct session *s = sw->session;
 	double budget = s->options.overhead_budget > 0 ? s->options.overhead_budget : 0.01;
-	double p = sw->control->probability, passed, self;
+	double p = sw->control->probability, passed, self, work, room;
 
 	if (now - sw->budget_ns < LOOK_MS * MS)
 		return;
 	passed = (double)(now - sw->budget_ns) * (double)cpus_count(s->online, s->n_cpus);
-	self = (double)(self_ns(s) - sw->budget_self);
+	self = (double)(time_ns(s, CRESSET_TIME_SELF) - sw->budget_self);
+	work = (double)(time_ns(s, CRESSET_TIME_WORK) - sw->budget_work);
 	sw->overhead = passed > 0 ? self / passed : 0;
 	sw->budget_ns = now;
 	sw->budget_self += (uint64_t)self;
+	sw->budget_work += (uint64_t)work;
 	sw->probability_sum += p / CRESSET_CERTAIN;
 	sw->n_looks++;
 	if (s->options.overhead_budget < 0)
 		return;
-	if (sw->overhead > budget)
-		p *= budget / sw->overhead;
-	else if (sw->overhead < 0.7 * budget)
+	work = passed > 0 ? work / passed : 0;
+	room = fmax(budget - (sw->overhead - work), budget / 4);
+	if (work > room)
+		p *= room / work;
+	else if (work < 0.7 * room)
 		p *= 1.5;
 	if (p < PROBABILITY_MIN)
 		p = PROBABILITY_MIN;
@@ -293,7 +320,8 @@ int switches_drained(struct switches *sw)
 
 	look_at_overhead(sw, now);
 	tickets_expire(&sw->tickets, sw->session->drained_ns);
-	if (!sw->scan_link)
+	/* A scan may be what drains. */
+	if (!sw->scan_link || sw->scanning)
 		return 0;
 	/*
 	 * What threads remember of stacks is forgotten one drain before those that nobody names, so
@@ -311,11 +339,28 @@ int switches_drained(struct switches *sw)
 	return r;
 }
 
+/* Have walks ended early since this was asked last, as tables were not there yet? */
+static bool has_broken(struct switches *sw)
+{
+	static const enum cresset_stop stops[] = {CRESSET_STOP_NO_TABLE, CRESSET_STOP_NOT_KNOWN,
+						  CRESSET_STOP_NOT_MAPPED};
+	const struct session *s = sw->session;
+	uint64_t before = sw->n_broken;
+
+	sw->n_broken = 0;
+	for (size_t i = CRESSET_CONTEXT_SCHED; i < s->drain.n_slots; i += CRESSET_N_CONTEXTS)
+		for (size_t k = 0; k < sizeof(stops) / sizeof(stops[0]); k++)
+			sw->n_broken +=
+				__atomic_load_n(&s->slots[i].stops[stops[k]], __ATOMIC_RELAXED);
+	return sw->n_broken != before;
+}
+
 void switches_serve(struct switches *sw, unsigned int *ret_ms)
 {
 	uint64_t now = session_now_ns();
-	bool sampling = sw->control->probability < CRESSET_CERTAIN;
 
+	if (sw->control->probability < CRESSET_CERTAIN || has_broken(sw))
+		sw->n_sweeps = LAST_SWEEPS;
 	*ret_ms = sw->tickets.n_waiting ? SERVE_MS : SWEEP_MS;
 	if (sw->tickets.n_waiting)
 		tickets_walk(&sw->tickets, false);
@@ -326,6 +371,9 @@ void switches_serve(struct switches *sw, unsigned int *ret_ms)
 	}
 	while (sw->sweep_at_ns <= now)
 		sw->sweep_at_ns += SWEEP_MS * MS;
-	if (sampling && sw->scan_link && !scan(sw, CRESSET_SCAN_SWEEP, now))
+	if (!sw->n_sweeps || !sw->scan_link)
+		return;
+	sw->n_sweeps--;
+	if (!scan(sw, CRESSET_SCAN_SWEEP, now))
 		tickets_walk(&sw->tickets, false);
 }

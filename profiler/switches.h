@@ -9,7 +9,9 @@
  *
  * The budget. BPF estimates what its scheduler programs cost (every 64th run is timed). When that
  * is more than the budget, the probability goes down in proportion; when there is room, up again.
- * The part of the cost that does not depend on it (following marks without any stack) is the floor.
+ * The part of the cost that does not depend on it (following marks without any stack, and looking
+ * at switches of threads that are no target) is the floor. Where the floor alone is near the budget
+ * or past it, stacks still get a quarter of the budget: giving up on them would not make it cheap.
  */
 #ifndef PROFILER_SWITCHES_H
 #define PROFILER_SWITCHES_H
@@ -25,7 +27,7 @@ struct session;
 struct ring_buffer;
 struct bpf_link;
 
-enum { SWITCHES_N_LINKS = 3 };
+enum { SWITCHES_N_LINKS = 4 };
 
 /* Counters of scheduler programs over all CPUs, and what user space counts beside them. */
 struct switches_sums {
@@ -52,10 +54,14 @@ struct switches {
 	struct threads threads;
 	volatile struct cresset_sched_control *control; /* in BPF's memory */
 	uint64_t sweep_at_ns;
-	uint64_t budget_ns;   /* when the overhead was last looked at … */
-	uint64_t budget_self; /* … and what it was, all in all */
-	double overhead;      /* CPUs, of one, lately */
+	unsigned int n_sweeps; /* that are still worth it */
+	uint64_t n_broken;     /* walks that ended early for want of tables, as of the last sweep */
+	uint64_t budget_ns;    /* when the overhead was last looked at … */
+	uint64_t budget_self;  /* … and what it was, all in all … */
+	uint64_t budget_work;  /* … and the part that the probability decides on */
+	double overhead;       /* CPUs, of one, lately */
 	bool prune_next;
+	bool scanning;
 	uint64_t reports_lost; /* out of memory */
 	/* Of the window: the sum over the looks tells the average. */
 	double probability_sum;

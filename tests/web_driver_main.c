@@ -23,6 +23,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +38,7 @@ struct driver {
 	bool ending;
 	const char *capture;
 	const char *ready;
-	unsigned long long captures;
+	atomic_ullong captures;
 };
 
 static void must(int r, const char *what, const struct cresset_error *err)
@@ -75,7 +76,7 @@ static int metrics(void *arg, struct cresset_sink *sink)
 
 	if (metrics_init(&m, sink) == 0) {
 		metrics_one(&m, "cresset_captures_total", METRICS_COUNTER, "Captures begun.",
-			    d->captures);
+			    atomic_load(&d->captures));
 		metrics_family(&m, "cresset_test_info", METRICS_GAUGE, "Hostile \\ text\nhere.");
 		metrics_uint(&m, 1, (struct metrics_label[]){{"name", STORE_DEMO_HOSTILE}}, 1);
 	}
@@ -92,7 +93,7 @@ static int capture(void *arg, const char *event, unsigned int seconds, const str
 	clock_gettime(CLOCK_REALTIME, &end);
 	end.tv_sec += seconds;
 	pthread_mutex_lock(&d->lock);
-	d->captures++;
+	atomic_fetch_add(&d->captures, 1);
 	while (!d->ending && pthread_cond_timedwait(&d->end, &d->lock, &end) != ETIMEDOUT)
 		;
 	ending = d->ending;

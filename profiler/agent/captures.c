@@ -87,8 +87,7 @@ int captures_run(struct captures *c, const char *event, unsigned int seconds,
 						 : "out of memory for one of %d captures",
 					 CAPTURES_MAX);
 	}
-	cresset_profile_set_time(capture.profile, capture.from_ns,
-				 capture.to_ns - capture.from_ns);
+	cresset_profile_set_time(capture.profile, capture.from_ns, capture.to_ns - capture.from_ns);
 	*ret = capture.profile;
 	return 0;
 }
@@ -101,9 +100,9 @@ bool captures_want_cut(struct captures *c, uint64_t now_ns)
 	for (size_t i = 0; i < CAPTURES_MAX; i++) {
 		const struct capture *capture = c->list[i];
 
-		want |= capture && (capture->state == CAPTURE_ASKED ||
-				    (capture->state == CAPTURE_RUNNING &&
-				     now_ns >= capture->end_ns));
+		want |= capture &&
+			(capture->state == CAPTURE_ASKED ||
+			 (capture->state == CAPTURE_RUNNING && now_ns >= capture->end_ns));
 	}
 	pthread_mutex_unlock(&c->lock);
 	return want;
@@ -142,12 +141,11 @@ static void feed(struct capture *capture, uint64_t sequence, const struct parts 
 			parts_take_period(parts, capture->profile);
 		}
 		capture->to_ns = cresset_profile_time_ns(p) + cresset_profile_duration_ns(p);
-		capture->result = parts_add_matching(parts, capture->kind, capture->match,
-						     capture->profile);
+		capture->result =
+			parts_add_matching(parts, capture->kind, capture->match, capture->profile);
 	}
 	/* A window that was given up never comes: one behind it ends the capture too. */
-	if (capture->result < 0 ||
-	    (capture->state == CAPTURE_ENDING && sequence >= capture->last))
+	if (capture->result < 0 || (capture->state == CAPTURE_ENDING && sequence >= capture->last))
 		capture->state = CAPTURE_DONE;
 }
 
@@ -161,12 +159,22 @@ void captures_feed(struct captures *c, uint64_t sequence, const struct parts *pa
 	pthread_mutex_unlock(&c->lock);
 }
 
-void captures_close(struct captures *c)
+static void set_closed(struct captures *c, bool closed)
 {
 	pthread_mutex_lock(&c->lock);
-	c->closed = true;
+	c->closed = closed;
 	pthread_cond_broadcast(&c->changed);
 	pthread_mutex_unlock(&c->lock);
+}
+
+void captures_cancel(struct captures *c)
+{
+	set_closed(c, true);
+}
+
+void captures_open(struct captures *c)
+{
+	set_closed(c, false);
 }
 
 size_t captures_count(struct captures *c)

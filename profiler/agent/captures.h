@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * captures - "what does the machine do in the next N seconds", out of the recording that runs anyway.
+ * captures - "what does the machine do in the next N seconds", out of the recording that runs
+ * anyway.
  *
  * A capture has no recorder of its own: the window at hand is cut when it begins and when it ends,
  * and the windows between are added up for it as they are written. So it costs next to nothing, and
@@ -41,8 +42,9 @@ bool captures_want_cut(struct captures *c, uint64_t now_ns);
 void captures_cut(struct captures *c, uint64_t now_ns, uint64_t sequence);
 /* A window with names. */
 void captures_feed(struct captures *c, uint64_t sequence, const struct parts *parts);
-/* All that run end with -ECANCELED, and so does what comes. */
-void captures_close(struct captures *c);
+/* All that run end with -ECANCELED, and so does what comes, until captures_open(). */
+void captures_cancel(struct captures *c);
+void captures_open(struct captures *c);
 size_t captures_count(struct captures *c);
 
 #endif

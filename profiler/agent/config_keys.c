@@ -104,7 +104,7 @@ static const struct config_row rows[] = {
 	ROW("labels", "drop", "LABEL[=VALUE]", "", RULE, labels.rules, 0, 0, LABELS,
 	    label_rule_check, "the same of labels that go"),
 	ROW("labels", "rename", "LABEL NEW", "", RULE, labels.rules, 0, 0, LABELS, label_rule_check,
-	    "a regular expression of the whole name, and the new name, with \\1 … \\9 for groups"),
+	    "a regular expression of the whole name, and the new name, with \\1 to \\9 for groups"),
 	ROW("labels", "max_series", "N", "4096", UINT, labels.max_series, 1, 1000000, LABELS, NULL,
 	    "sets of labels at a time; more fold into one with overflow=true"),
 };

@@ -2,10 +2,10 @@
 /*
  * opener - files of a window, opened by the thread that owns its recorder.
  *
- * Names are looked up by the writing thread, which may take its time; but only the recorder knows how
- * to get at a binary that was deleted or lies in another mount namespace, and a recorder belongs to
- * the sampling thread. So the one asks (opener_ask, the symbolizer's open function) and sleeps, and
- * the other answers between two polls: some microseconds for each binary that is new.
+ * Names are looked up by the writing thread, which may take its time; but only the recorder knows
+ * how to get at a binary that was deleted or lies in another mount namespace, and a recorder
+ * belongs to the sampling thread. So the one asks (opener_ask, the symbolizer's open function) and
+ * sleeps, and the other answers between two polls: some microseconds for each binary that is new.
  */
 #ifndef AGENT_OPENER_H
 #define AGENT_OPENER_H
@@ -30,8 +30,8 @@ void opener_release(struct opener *o);
 /* A cresset_open_fn; arg is the opener. -ECANCELED: nobody answers any more. */
 int opener_ask(void *arg, const struct cresset_profile *p, uint32_t mapping,
 	       enum cresset_open_what what);
-/* Answers what is asked; goes on as long as there is a question at least every millisecond, for some
- * milliseconds at most. Returns whether there was any. */
+/* Answers what is asked; goes on as long as there is a question at least every millisecond, for
+ * some milliseconds at most. Returns whether there was any. */
 bool opener_serve(struct opener *o);
 /* Questions fail from now on. */
 void opener_close(struct opener *o);

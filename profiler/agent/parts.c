@@ -62,8 +62,7 @@ static uint32_t set_of(struct parts *parts, size_t i)
 {
 	const struct cresset_profile *p = parts->window;
 	uint32_t labels = cresset_profile_sample(p, i)->labels;
-	const struct cresset_label *pid =
-		cresset_profile_find_label(p, labels, CRESSET_LABEL_PID);
+	const struct cresset_label *pid = cresset_profile_find_label(p, labels, CRESSET_LABEL_PID);
 	const struct cresset_label *comm =
 		cresset_profile_find_label(p, labels, CRESSET_LABEL_COMM);
 

@@ -28,8 +28,8 @@ struct parts {
 	struct agent_labels *labels;
 	uint32_t *sets;	  /* of sample i: its process's label set */
 	uint32_t max_set; /* the largest of them */
-	/* Where in the window: cpu, runnable, blocked, and the sum of those two for samples that are
-	 * off the CPU. Past the end: not recorded. */
+	/* Where in the window: cpu, runnable, blocked, and the sum of those two for samples that
+	 * are off the CPU. Past the end: not recorded. */
 	size_t cpu, runnable, blocked, off_cpu;
 };
 
@@ -44,7 +44,8 @@ void parts_release(struct parts *parts);
 void parts_take_period(const struct parts *parts, struct cresset_profile *p);
 /* All samples, with the labels of their processes: for the store. */
 int parts_add_stored(const struct parts *parts, struct cresset_profile *p);
-/* Samples of one service, with the labels of their processes but service and host, and the state. */
+/* Samples of one service, with the labels of their processes but service and host, and the state.
+ */
 int parts_add_service(const struct parts *parts, enum parts_kind kind, const char *service,
 		      struct cresset_profile *p);
 /* Samples of processes that match (NULL: all), with the labels that the recorder gave them. */

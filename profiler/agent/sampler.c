@@ -32,9 +32,7 @@ static int make_recorder(const struct agent_config *c, size_t n_uploads,
 	o.freq_hz = c->agent.freq_hz;
 	o.unwind = c->agent.unwind;
 	o.max_memory = memory.tables;
-	/* Wall time leaves no waits out. */
-	if (!c->agent.cpu)
-		o.min_wait_ns = c->agent.min_wait_ns;
+	o.min_wait_ns = c->agent.min_wait_ns;
 	o.overhead_budget = c->agent.overhead_budget;
 	return cresset_recorder_new(&o, ret, err);
 }
@@ -203,7 +201,7 @@ static void finish(struct sampler *s)
 	struct cresset_error err = {.text = ""};
 	struct cresset_profile *p = NULL;
 
-	captures_close(s->captures);
+	captures_cancel(s->captures);
 	if (cresset_recorder_stop(s->recorder, &p, &err) < 0)
 		note_error(s, err.text);
 	else

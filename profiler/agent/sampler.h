@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * sampler - the thread that owns the recorder: it drains, and cuts a window every ten seconds, or when
- * a capture begins or ends.
+ * sampler - the thread that owns the recorder: it drains, and cuts a window every ten seconds, or
+ * when a capture begins or ends.
  *
  * A new configuration of the recorder is taken over without a gap: the new one starts, then the old
  * one stops, and stays until its last window has its names. After each window the governor hears
@@ -61,7 +61,8 @@ int sampler_init(struct sampler *s, const struct agent_config *c, size_t n_uploa
 		 struct cresset_error *err);
 void sampler_release(struct sampler *s);
 int sampler_start(struct sampler *s, struct cresset_error *err);
-/* It takes its last window, closes the queue, and goes on opening files until the writer is done. */
+/* It takes its last window, closes the queue, and goes on opening files until the writer is done.
+ */
 void sampler_stop(struct sampler *s);
 void sampler_join(struct sampler *s);
 /* A recorder by another configuration, from now on. Made and started by the calling thread. */

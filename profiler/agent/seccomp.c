@@ -11,54 +11,90 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
-#define CALLS_KILL(X)                                                                              \
-	X(execve)                                                                                  \
-	X(execveat)                                                                                \
-	X(ptrace)                                                                                  \
-	X(process_vm_writev)                                                                       \
-	X(init_module) X(finit_module) X(delete_module) X(kexec_load) X(kexec_file_load) X(reboot)
+/* Another program in this process, code in another process or in the kernel: these end it. */
+static const char *const killing[] = {
+	"execve",	"execveat",	 "ptrace",     "process_vm_writev", "init_module",
+	"finit_module", "delete_module", "kexec_load", "kexec_file_load",   "reboot",
+};
 
-#define CALLS_REFUSE(X)                                                                            \
-	/* users and groups */                                                                     \
-	X(setuid)                                                                                  \
-	X(setgid)                                                                                  \
-	X(setreuid)                                                                                \
-	X(setregid)                                                                                \
-	X(setresuid) X(setresgid) X(setfsuid) X(setfsgid)                                          \
-		X(setgroups) /* mounts, roots, namespaces */                                       \
-		X(mount) X(umount2) X(pivot_root) X(chroot) X(unshare) X(setns) X(open_tree)       \
-			X(move_mount) X(fsopen) X(fsconfig) X(fsmount) X(fspick) X(mount_setattr)  \
-				X(swapon) X(swapoff) X(quotactl)                                   \
-					X(quotactl_fd) /* other processes */                       \
-		X(pidfd_getfd) X(process_madvise) X(process_mrelease) X(kcmp) X(migrate_pages)     \
-			X(move_pages) /* ways around this filter, and parts of the kernel with a   \
-					 history */                                                \
-		X(io_uring_setup) X(io_uring_enter) X(io_uring_register) X(userfaultfd)            \
-			X(modify_ldt) X(add_key) X(request_key) X(keyctl) X(open_by_handle_at)     \
-				X(fanotify_init) X(lookup_dcookie) X(vmsplice)                     \
-					X(personality) /* the machine */                           \
-		X(settimeofday) X(clock_settime) X(clock_adjtime) X(adjtimex) X(sethostname)       \
-			X(setdomainname) X(iopl) X(ioperm) X(acct) X(syslog) X(vhangup)            \
-				X(nfsservctl) X(mknod) X(mknodat)
+static const char *const refused[] = {
+	/* users and groups */
+	"setuid",
+	"setgid",
+	"setreuid",
+	"setregid",
+	"setresuid",
+	"setresgid",
+	"setfsuid",
+	"setfsgid",
+	"setgroups",
+	/* mounts, roots, namespaces */
+	"mount",
+	"umount2",
+	"pivot_root",
+	"chroot",
+	"unshare",
+	"setns",
+	"open_tree",
+	"move_mount",
+	"fsopen",
+	"fsconfig",
+	"fsmount",
+	"fspick",
+	"mount_setattr",
+	"swapon",
+	"swapoff",
+	"quotactl",
+	"quotactl_fd",
+	"mknod",
+	"mknodat",
+	/* other processes */
+	"pidfd_getfd",
+	"process_madvise",
+	"process_mrelease",
+	"kcmp",
+	"migrate_pages",
+	"move_pages",
+	/* ways around this filter, and parts of the kernel with a history */
+	"io_uring_setup",
+	"io_uring_enter",
+	"io_uring_register",
+	"userfaultfd",
+	"modify_ldt",
+	"add_key",
+	"request_key",
+	"keyctl",
+	"open_by_handle_at",
+	"fanotify_init",
+	"lookup_dcookie",
+	"vmsplice",
+	"personality",
+	/* the machine */
+	"settimeofday",
+	"clock_settime",
+	"clock_adjtime",
+	"adjtimex",
+	"sethostname",
+	"setdomainname",
+	"iopl",
+	"ioperm",
+	"acct",
+	"syslog",
+	"vhangup",
+	"nfsservctl",
+};
 
-static const struct {
-	const char *name;
-	bool kills;
-} calls[] = {
-#define X(name) {#name, true},
-	CALLS_KILL(X)
-#undef X
-#define X(name) {#name, false},
-		CALLS_REFUSE(X)
-#undef X
+enum {
+	N_KILLING = sizeof(killing) / sizeof(*killing),
+	N_REFUSED = sizeof(refused) / sizeof(*refused),
 };
 
 bool agent_seccomp_at(size_t i, const char **ret_name, bool *ret_kills)
 {
-	if (i >= sizeof(calls) / sizeof(*calls))
+	if (i >= N_KILLING + N_REFUSED)
 		return false;
-	*ret_name = calls[i].name;
-	*ret_kills = calls[i].kills;
+	*ret_name = i < N_KILLING ? killing[i] : refused[i - N_KILLING];
+	*ret_kills = i < N_KILLING;
 	return true;
 }
 
@@ -72,11 +108,12 @@ static int add_call(scmp_filter_ctx f, const char *name, uint32_t action)
 
 static int add_calls(scmp_filter_ctx f)
 {
+	const char *name;
+	bool kills;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < sizeof(calls) / sizeof(*calls); i++)
-		r = add_call(f, calls[i].name,
-			     calls[i].kills ? SCMP_ACT_KILL_PROCESS : SCMP_ACT_ERRNO(EPERM));
+	for (size_t i = 0; r == 0 && agent_seccomp_at(i, &name, &kills); i++)
+		r = add_call(f, name, kills ? SCMP_ACT_KILL_PROCESS : SCMP_ACT_ERRNO(EPERM));
 	/* Its flags are in memory, where no filter can look; the C library then takes clone(). */
 	return r ? r : add_call(f, "clone3", SCMP_ACT_ERRNO(ENOSYS));
 }

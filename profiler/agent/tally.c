@@ -2,6 +2,7 @@
 /* See tally.h. */
 #include "agent/tally.h"
 
+#include <errno.h>
 #include <string.h>
 
 int tally_init(struct tally *t)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * tally - what the agent has done so far, for metrics: sums of the stats of all windows, and the last
- * word of the store, the labels and the symbolizer. Written by the writing thread, read by any.
+ * tally - what the agent has done so far, for metrics: sums of the stats of all windows, and the
+ * last word of the store, the labels and the symbolizer. Written by the writing thread, read by
+ * any.
  */
 #ifndef AGENT_TALLY_H
 #define AGENT_TALLY_H
@@ -23,10 +24,10 @@ struct tally {
 	uint64_t windows;
 	uint64_t window_errors; /* windows that could not be made fit to be stored */
 	uint64_t stored_windows, store_errors;
-	uint64_t push_errors; /* profiles that could not be queued for a server */
+	uint64_t push_errors;	 /* profiles that could not be queued for a server */
 	int64_t last_window_ns;	 /* wall clock: end of the last window; 0: none */
 	uint64_t last_stored_ns; /* CLOCK_MONOTONIC */
-	char store_error[256];	 /* "" : the last window was stored */
+	char store_error[512];	 /* "" : the last window was stored */
 	struct store_stats store;
 	struct agent_labels_stats labels;
 	struct cresset_symbolizer_stats symbols;

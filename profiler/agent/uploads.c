@@ -175,7 +175,8 @@ static uint64_t push_part(struct uploads *u, const struct parts *parts, enum par
 	cresset_profile_set_time(p, cresset_profile_time_ns(window),
 				 cresset_profile_duration_ns(window));
 	for (size_t i = 0; i < u->n && cresset_profile_n_samples(p); i++)
-		failed += exporter_push(u->list[i], p, service->common, service->n_common, &err) < 0;
+		failed +=
+			exporter_push(u->list[i], p, service->common, service->n_common, &err) < 0;
 	cresset_profile_free(p);
 	return failed;
 }

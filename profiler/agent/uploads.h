@@ -3,8 +3,8 @@
  * uploads - the servers that every window goes to, each with its exporter (export/export.h).
  *
  * A window is pushed as one profile of CPU time and one of time off the CPU for each service: so
- * servers can tell services apart by their own labels. What all processes of a service have in common
- * (labels of a unit, of a container, static ones) is said of the profile.
+ * servers can tell services apart by their own labels. What all processes of a service have in
+ * common (labels of a unit, of a container, static ones) is said of the profile.
  */
 #ifndef AGENT_UPLOADS_H
 #define AGENT_UPLOADS_H
@@ -36,7 +36,8 @@ uint64_t uploads_push(struct uploads *u, const struct parts *parts);
 /* All stop side by side within about deadline_ms; what is left is in their spools. */
 void uploads_stop(struct uploads *u, unsigned int deadline_ms);
 size_t uploads_count(struct uploads *u);
-/* Of the i-th; false past the end. Texts are good until the next uploads_configure(): name is a copy. */
+/* Of the i-th; false past the end. Texts are good until the next uploads_configure(): name is a
+ * copy. */
 bool uploads_stats(struct uploads *u, size_t i, char *name, size_t size, const char **ret_type,
 		   struct exporter_stats *ret);
 

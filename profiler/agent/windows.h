@@ -15,9 +15,9 @@
 enum { WINDOWS_MAX = 8 };
 
 struct window {
-	struct cresset_profile *profile;    /* without names */
+	struct cresset_profile *profile;   /* without names */
 	struct cresset_recorder *recorder; /* that knows its files */
-	uint64_t sequence;		    /* from 1, without gaps but for those given up */
+	uint64_t sequence;		   /* from 1, without gaps but for those given up */
 };
 
 struct windows {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * writer - the thread that makes something of each window: names, labels, the store, the servers, and
- * whoever waits for a capture. It also keeps the store's house. Slow disks and much to name delay it,
- * and never the sampling.
+ * writer - the thread that makes something of each window: names, labels, the store, the servers,
+ * and whoever waits for a capture. It also keeps the store's house. Slow disks and much to name
+ * delay it, and never the sampling.
  */
 #ifndef AGENT_WRITER_H
 #define AGENT_WRITER_H

@@ -26,6 +26,7 @@ static size_t off_cpu_samples(const struct session *s, const struct cresset_samp
 		ret[n++] = (struct source_sample){
 			.state = runnable.state,
 			.wait = runnable.wait,
+			.bare = true,
 			.values = {n_left, 0, (int64_t)runnable.ns, (int64_t)runnable.ns}};
 	return n;
 }

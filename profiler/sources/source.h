@@ -6,7 +6,7 @@
  * configure (skeleton open, nothing loaded), attach (loaded), cpu_online and cpu_offline as CPUs
  * come and go, detach (all its programs have ended when it returns, or end by themselves).
  *
- * A row may give two samples: a wait was blocked, then runnable.
+ * A row may give two samples: a wait was blocked, then runnable. Wakers are of time blocked.
  */
 #ifndef SOURCES_SOURCE_H
 #define SOURCES_SOURCE_H
@@ -27,6 +27,7 @@ struct source_value_type {
 struct source_sample {
 	const char *state; /* CRESSET_LABEL_STATE; NULL: no such label */
 	const char *wait;  /* CRESSET_LABEL_WAIT, likewise */
+	bool bare;	   /* its stack is without wakers */
 	int64_t values[SOURCE_MAX_VALUES];
 };
 

@@ -50,7 +50,6 @@ void source_parts(const struct cresset_sample_key *key, const struct cresset_cou
 	ret_blocked->ns = count->blocked_ns;
 	ret_runnable->state = runnable;
 	/* What was blocked has been woken since. */
-	ret_runnable->wait =
-		is_blocked ? states[CRESSET_STATE_WOKEN].wait : states[state].wait;
+	ret_runnable->wait = is_blocked ? states[CRESSET_STATE_WOKEN].wait : states[state].wait;
 	ret_runnable->ns = count->runnable_ns;
 }

@@ -8,8 +8,8 @@
  * sampled has its time in a frame that says so.
  */
 #include "session.h"
-#include "switches.h"
 #include "sources/source.h"
+#include "switches.h"
 
 static size_t wall_samples(const struct session *s, const struct cresset_sample_key *key,
 			   const struct cresset_count *count, struct source_sample *ret)
@@ -27,6 +27,7 @@ static size_t wall_samples(const struct session *s, const struct cresset_sample_
 		ret[n++] = (struct source_sample){
 			.state = runnable.state,
 			.wait = runnable.wait,
+			.bare = true,
 			.values = {0, (int64_t)runnable.ns, 0, (int64_t)runnable.ns}};
 	if (blocked.ns)
 		ret[n++] = (struct source_sample){

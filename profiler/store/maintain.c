@@ -6,7 +6,9 @@
  * Age is by the wall clock, and that can be wrong. If it moved by more than CLOCK_JUMP_NS against
  * CLOCK_BOOTTIME, which nobody sets and which goes on in suspend, nothing is taken for too old
  * until CLOCK_DISTRUST_NS have passed: a clock that is put right again within that time has cost
- * nothing. What goes for its size goes in the order in which it was stored, whatever its time says.
+ * nothing. The same holds at the first look if the newest window is more than a day old: the
+ * machine was off, or it came up with a clock that runs ahead. What goes for its size goes in the
+ * order in which it was stored, whatever its time says.
  */
 #include <errno.h>
 #include <time.h>
@@ -86,11 +88,24 @@ static int tidy(struct embedded *e, struct cresset_error *err)
 	return r ?: dropped || free_pages;
 }
 
+/* What the clock is compared with before anything else is known. */
+static int first_look(struct embedded *e, int64_t now_ns, struct cresset_error *err)
+{
+	struct store_stats stats = {.last_ns = 0};
+	int r = catalog_stats(e->catalog, &stats, err);
+
+	if (r == 0 && stats.last_ns && now_ns - stats.last_ns > CLOCK_FIRST_JUMP_NS)
+		e->clock.distrust_until_ns = boot_clock_ns() + CLOCK_DISTRUST_NS;
+	return r;
+}
+
 static int expire_for_age(struct embedded *e, int64_t now_ns, struct cresset_error *err)
 {
 	struct catalog_segment s;
-	int r;
+	int r = e->clock.seen ? 0 : first_look(e, now_ns, err);
 
+	if (r < 0)
+		return r;
 	if (!clock_guard_trusts(&e->clock, now_ns, boot_clock_ns()) ||
 	    now_ns <= e->options.max_age_ns)
 		return 0;

@@ -123,8 +123,10 @@ static void refuse(struct request *q, enum web_refusal why, unsigned int status,
 static bool cross_site(const struct request *q)
 {
 	const char *site = header(q, "Sec-Fetch-Site"), *mode = header(q, "Sec-Fetch-Mode");
+	const char *dest = header(q, "Sec-Fetch-Dest");
 	bool foreign = site && (!strcmp(site, "cross-site") || !strcmp(site, "same-site"));
-	bool follows = mode && !strcmp(mode, "navigate");
+	/* A frame within that page is no link that somebody follows. */
+	bool follows = mode && !strcmp(mode, "navigate") && (!dest || !strcmp(dest, "document"));
 
 	return foreign && !(follows && q->route->kind != ROUTE_CAPTURE);
 }

@@ -65,7 +65,9 @@ begin() {
 	budget) "$cresset" record -q -e off-cpu -p "$pids" -o t.folded >tool.out 2>tool.err & ;;
 	budget-all) "$cresset" record -q -e off-cpu -a -o t.folded >tool.out 2>tool.err & ;;
 	wall) "$cresset" record -q -e wall -p "$pids" -o t.folded >tool.out 2>tool.err & ;;
-	bpftrace) bpftrace -e "$bpftrace_program" >tool.out 2>tool.err & ;;
+	# It wants a tracefs, and gets one of its own.
+	bpftrace) unshare -m sh -c 'mount -t tracefs none /sys/kernel/tracing; exec bpftrace -e "$0"' "$bpftrace_program" \
+		>tool.out 2>tool.err & ;;
 	offcputime) offcputime >tool.out 2>tool.err & ;;
 	*) echo "offcpu: no tool '$1'" >&2; exit 2 ;;
 	esac
@@ -79,11 +81,13 @@ begin() {
 	sleep 0.7
 }
 
-# Until it has loaded a BPF program.
+# Until it has loaded BPF programs, all of them as far as one can see.
 wait_for() {
-	local i
-	for ((i = 0; i < 100; i++)); do
-		bpftool prog show 2>/dev/null | grep -q "pids.*[ ,]$1($tool_pid)" && return
+	local i now before=-1
+	for ((i = 0; i < 150; i++)); do
+		now=$(grep -ls '^prog_type' "/proc/$tool_pid/fdinfo/"* | wc -l)
+		[ "$now" -gt 0 ] && [ "$now" = "$before" ] && return
+		before=$now
 		sleep 0.1
 	done
 	echo "offcpu: $1 has not attached: $(tail -n1 tool.err)" >&2

@@ -6,16 +6,15 @@
 need_bpf
 
 # -p with children and grandchildren that are forked later, and without them.
-start "$WORKLOADS/forker" 2.5
-sleep 0.1
-record -p "$pid" -F 499 -d 2s -o inherit.folded || finish
+# (On a busy machine recording begins late: they are forked two seconds later.)
+start "$WORKLOADS/forker" 3 2
+record -p "$pid" -F 499 -d 4s -o inherit.folded || finish
 wait "$pid"
 has inherit.folded ';main.*parent_work'
 has inherit.folded ';child_work' "a child forked later"
 has inherit.folded ';grandchild_work' "a grandchild that executes itself anew"
-start "$WORKLOADS/forker" 2.5
-sleep 0.1
-record -p "$pid" --no-inherit -F 499 -d 2s -o alone.folded || finish
+start "$WORKLOADS/forker" 3 2
+record -p "$pid" --no-inherit -F 499 -d 4s -o alone.folded || finish
 wait "$pid"
 has alone.folded 'parent_work'
 has_not alone.folded 'child_work' "--no-inherit"

@@ -26,6 +26,8 @@ for host in localhost "localhost:$port" "[::1]:$port" 127.0.0.1; do
 done
 get 403 /api/v1/labels -H 'Sec-Fetch-Site: cross-site' -H 'Sec-Fetch-Mode: no-cors'
 get 403 '/debug/pprof/profile?seconds=1' -H 'Sec-Fetch-Site: cross-site' -H 'Sec-Fetch-Mode: navigate'
+get 403 /api/v1/labels -H 'Sec-Fetch-Site: cross-site' -H 'Sec-Fetch-Mode: navigate' -H 'Sec-Fetch-Dest: iframe'
+get 200 /api/v1/labels -H 'Sec-Fetch-Site: cross-site' -H 'Sec-Fetch-Mode: navigate' -H 'Sec-Fetch-Dest: document'
 get 200 /api/v1/labels -H 'Sec-Fetch-Site: cross-site' -H 'Sec-Fetch-Mode: navigate'
 get 200 /api/v1/labels -H 'Sec-Fetch-Site: same-origin' -H 'Sec-Fetch-Mode: cors'
 
@@ -36,7 +38,7 @@ get 200 /healthz
 get 200 /metrics
 has body '^cresset_http_slow_connections_total [1-9]'
 has body '^cresset_http_refused_total\{reason="host"\} [1-9]'
-has body '^cresset_http_refused_total\{reason="cross_site"\} 2$'
+has body '^cresset_http_refused_total\{reason="cross_site"\} 3$'
 has body '^cresset_http_requests_total\{handler="query",code="4xx"\} [1-9]'
 ended main
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The agent's configuration: whatever it is, it is taken, or refused with a reason for each fault;
  * what is taken can be printed, read again and is the same, and makes labels. */
+#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@ static void make_labels(const struct agent_config *c)
 	struct agent_labels *l = NULL;
 
 	/* Rules that the configuration took must be taken here; the folder is missing. */
-	if (agent_labels_new(&c->labels, &o, &l, NULL) == -22)
+	if (agent_labels_new(&c->labels, &o, &l, NULL) == -EINVAL)
 		abort();
 	agent_labels_free(l);
 }

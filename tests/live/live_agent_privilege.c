@@ -92,7 +92,7 @@ static int see_names(struct cresset_recorder *s, struct cresset_profile *p)
 		f = cresset_profile_function(p, lines[l->n_lines - 1].function);
 		if (l->mapping && m->kind == CRESSET_MAPPING_KERNEL)
 			found |= FOUND_KERNEL;
-		else if (!strcmp(cresset_profile_string(p, f->name), "burn"))
+		else if (!strncmp(cresset_profile_string(p, f->name), "burn", 4))
 			found |= FOUND_NAME;
 	}
 	cresset_symbolizer_free(sym);
@@ -162,7 +162,8 @@ static int records(void)
 		return FAILED;
 	if (task.without >= 0)
 		keep_only(task.without);
-	options.event = "wall";
+	/* The larger one: with all. */
+	options.event = task.without < 0 ? "wall" : "cpu";
 	options.freq_hz = 199;
 	if (cresset_recorder_new(&options, &s, &error) || cresset_recorder_start(s, &error) ||
 	    load_filter(&error) < 0 || write(task.started, "", 1) != 1 ||

@@ -51,7 +51,7 @@ static struct agent_labels *labels_new(const struct fixture *f, const char *text
 
 /* A process of the made-up /proc; NULL: no such file. */
 static void process(const struct fixture *f, uint32_t pid, const char *comm, const char *exe,
-		    const char *cgroup, const char *environ, size_t environ_n)
+		    const char *cgroup, const char *variables, size_t variables_n)
 {
 	char name[64], text[400];
 
@@ -65,8 +65,8 @@ static void process(const struct fixture *f, uint32_t pid, const char *comm, con
 	if (cgroup)
 		fixture_write(f, name, cgroup, strlen(cgroup));
 	snprintf(name, sizeof(name), "%u/environ", pid);
-	if (environ)
-		fixture_write(f, name, environ, environ_n);
+	if (variables)
+		fixture_write(f, name, variables, variables_n);
 	if (exe)
 		fixture_run(f, "ln -s '%s' %u/exe", exe, pid);
 }

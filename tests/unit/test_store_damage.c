@@ -54,8 +54,8 @@ static int64_t ask(const char *folder, int64_t from_ns, int64_t to_ns, struct st
 	struct store_query q = {.from_ns = from_ns, .to_ns = to_ns, .types = three, .n_types = 3};
 	struct store_options o = {.read_only = true};
 	struct cresset_error err = {.text = ""};
-	struct cresset_profile *p;
-	struct store *s;
+	struct cresset_profile *p = NULL;
+	struct store *s = NULL;
 	int64_t total;
 
 	if (store_open(folder, &o, &s, &err) < 0 || store_query(s, &q, &p, result, &err) < 0)

@@ -9,6 +9,7 @@ export PATH=/bin HOME=/tmp EMULATED=1 WORKLOADS=/workloads ORACLE_SAMPLES=400 OR
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev
+mkdir -p /dev/pts && mount -t devpts devpts /dev/pts
 mount -t tmpfs tmp /tmp
 mount -t cgroup2 cgroup /sys/fs/cgroup
 chmod 1777 /tmp
@@ -131,6 +132,48 @@ else
 	bad $t $t.log group.folded
 fi
 kill $tree
+
+# Where time goes: per thread it is the time that the thread has seen, and all of it is in samples. What
+# came before the tables is left out of the callers: the wait is in the code that waits.
+t=wall
+if cresset record -q -e wall --exact --per-thread -o wall.folded -- /workloads/waits 6 waits.truth \
+	sleep semaphore pipe poll condition migrate never spin0 spin1 >$t.log 2>&1 &&
+	awk 'FILENAME == "waits.truth" { kind[$2] = $1; inner[$2] = $6; outer[$2] = $8; next }
+		{
+			n = $NF; sub(/ [0-9]+$/, "")
+			all += n; tid = $0; sub(/;.*/, "", tid); sub(/.*\//, "", tid); sum[tid] += n
+			if (/[[](blocked|idle)]$/ && !/[[]error: / && /;start;run_/) { waits += n; right += /_outer;[a-z]*_middle;[a-z]*_wait;/ ? n : 0 }
+			if (/bpf_prog_|bpf_trace_run|__traceiter/) own++
+		}
+		END {
+			for (tid in kind) {
+				printf "%s: %d <= %d <= %d ms\n", kind[tid], inner[tid] / 1e6, sum[tid] / 1e6, outer[tid] / 1e6
+				bad += sum[tid] < inner[tid] * 0.995 || sum[tid] > outer[tid] * 1.01 + 1e8; n_kinds++
+			}
+			printf "%.1f %% of %.1f s with the right caller\n", waits ? 100 * right / waits : 0, waits / 1e9
+			exit bad || own || n_kinds < 9 || waits < 1e9 || right < 0.95 * waits
+		}' waits.truth wall.folded >>$t.log &&
+	awk 'FILENAME == "wall.log" { if ($1 == "time") { for (i = 1; i < NF; i++) if ($i == "=" || $i == "+") want += $(i + 1) } next }
+		{ have += $NF / 1e9 } END { d = have - want; printf "%.3f s in samples of %.3f\n", have, want; exit d > 0.002 * want || -d > 0.002 * want || want < 10 }' \
+		$t.log wall.folded >sums.log; then
+	pass $t
+else
+	bad $t $t.log sums.log wall.folded
+fi
+
+t=wakers
+/workloads/wakers 60 &
+wakers=$!
+sleep 2
+if cresset record -q -e off-cpu --wake-depth 2 --per-thread -p $wakers -d 4s -o wakers.folded >$t.log 2>&1 &&
+	[ "$(share wakers.folded ';--;.*;signal_cond;.*;signaller;' '^waiter-.*;wait_cond;.*[[](blocked|idle)]$')" -ge 80 ] &&
+	[ "$(share wakers.folded ';--;.*;[[]interrupt]' '^timer-.*;wait_timer;.*[[]idle]$')" -ge 80 ]; then
+	pass $t
+else
+	bad $t $t.log wakers.folded
+fi
+kill $wakers
+
 
 # Debian's default (3) wants CAP_SYS_ADMIN for every event; live_agent_privilege has CAP_PERFMON only.
 echo 2 >/proc/sys/kernel/perf_event_paranoid

@@ -2,11 +2,13 @@
 /*
  * forker.c - a parent that works, and children and grandchildren that it forks later.
  *
- *     forker [SECONDS]     parent: parent_work; forked after half a second: child_work, and from
- *                          that a grandchild that executes itself anew: grandchild_work
+ *     forker SECONDS [BEFORE]     parent: parent_work; forked after BEFORE seconds (0.5): child_work,
+ *                                 and from that a grandchild that executes itself anew:
+ *                                 grandchild_work; each for SECONDS
  */
 #include "work.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -59,7 +61,7 @@ int main(int argc, char **argv)
 	}
 	if (argc < 2)
 		return 1;
-	loop(0.5, parent_work);
+	loop(argc > 2 ? strtod(argv[2], NULL) : 0.5, parent_work);
 	pid = fork();
 	if (pid == 0)
 		_exit(child(argv, seconds));

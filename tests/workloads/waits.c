@@ -10,11 +10,13 @@
  * CLOCK_THREAD_CPUTIME_ID says it ran in the meantime. How much of that it was runnable is the
  * kernel's own run_delay (/proc/thread-self/schedstat). At the end TRUTH has for each kind:
  *
- *     KIND tid count off_ns runnable_ns wall_ns cpu_ns
+ *     KIND tid count off_ns runnable_ns wall_ns cpu_ns outer_ns
  *
  * off_ns: blocked and runnable below KIND_wait; runnable_ns: of that; wall_ns and cpu_ns are of the
- * whole thread between its first and its last measurement. The measurements themselves are below
- * KIND_wait too.
+ * whole thread between its first and its last measurement, outer_ns is from before it was created
+ * until it had been joined. The measurements themselves are below KIND_wait too.
+ *
+ * It begins with a sleep of SETTLE_MS, so that profilers know the program when it matters.
  *
  * Kinds: sleep (to absolute times), semaphore, pipe, poll and condition (woken by the thread
  * `waker`), fsync, migrate (pinned to another CPU before each wait), moved (moved to another CPU
@@ -44,8 +46,10 @@ struct kind {
 	atomic_int tid;
 	int schedstat;
 	uint64_t count, off_ns, runnable_ns, wall_ns, cpu_ns;
-	uint64_t begin_ns, begin_cpu_ns;
+	uint64_t begin_ns, begin_cpu_ns, born_ns, outer_ns;
 };
+
+enum { SETTLE_MS = 400 };
 
 struct moment {
 	uint64_t wall_ns, cpu_ns, delay_ns;
@@ -286,6 +290,7 @@ static int begin_kind(struct kind *k)
 	if (!k->wanted)
 		return 0;
 	running += counted;
+	k->born_ns = work_clock_ns(CLOCK_MONOTONIC);
 	return pthread_create(&k->thread, NULL, start, k);
 }
 
@@ -299,13 +304,14 @@ static int write_truth(const char *path)
 		const struct kind *k = &kinds[i];
 
 		if (k->wanted && k->run == run_never)
-			fprintf(f, "%s %d 0 0 0 %llu 0\n", k->name, k->tid,
-				(unsigned long long)(work_clock_ns(CLOCK_MONOTONIC) - k->begin_ns));
+			fprintf(f, "%s %d 0 0 0 %llu 0 %llu\n", k->name, k->tid,
+				(unsigned long long)(work_clock_ns(CLOCK_MONOTONIC) - k->begin_ns),
+				(unsigned long long)(work_clock_ns(CLOCK_MONOTONIC) - k->born_ns));
 		else if (k->wanted)
-			fprintf(f, "%s %d %llu %llu %llu %llu %llu\n", k->name, k->tid,
+			fprintf(f, "%s %d %llu %llu %llu %llu %llu %llu\n", k->name, k->tid,
 				(unsigned long long)k->count, (unsigned long long)k->off_ns,
 				(unsigned long long)k->runnable_ns, (unsigned long long)k->wall_ns,
-				(unsigned long long)k->cpu_ns);
+				(unsigned long long)k->cpu_ns, (unsigned long long)k->outer_ns);
 	}
 	return fclose(f);
 }
@@ -343,13 +349,16 @@ int main(int argc, char **argv)
 	    sem_init(&none, 0, 0))
 		return 1;
 	unlink(path);
+	sleep_to(work_clock_ns(CLOCK_MONOTONIC) + SETTLE_MS * NS_OF_MS);
 	for (int i = 0; i < N_KINDS; i++)
 		if (begin_kind(&kinds[i]))
 			return 1;
 	sleep_to(work_clock_ns(CLOCK_MONOTONIC) + (uint64_t)(seconds * 1e9));
 	over = true;
 	for (int i = 0; i < N_KINDS; i++)
-		if (kinds[i].wanted && kinds[i].run != run_never)
+		if (kinds[i].wanted && kinds[i].run != run_never) {
 			pthread_join(kinds[i].thread, NULL);
+			kinds[i].outer_ns = work_clock_ns(CLOCK_MONOTONIC) - kinds[i].born_ns;
+		}
 	return write_truth(folder_file) ? 1 : 0;
 }
