@@ -30,8 +30,8 @@ enum { NODE_KEY_BYTES = 3 * sizeof(uint32_t) };
 struct calltree {
 	struct strtab names;
 	struct calltree_node *nodes;
-	int64_t (*split)[N_STATES];    /* by node; NULL: all is STATE_CPU */
-	int64_t *before, *before_self; /* by node; NULL: there is no base */
+	int64_t (*split)[N_STATES];   /* by node; NULL: all is STATE_CPU */
+	struct calltree_sides *sides; /* by node; NULL: there is no base */
 	int64_t base_total;
 	int64_t hidden;
 	uint32_t n_nodes;
@@ -311,9 +311,10 @@ static int add_self(struct builder *b, uint32_t node, int64_t value)
 {
 	struct vec *v = &b->base_self;
 
-	((struct calltree_node *)table_get(&b->nodes, node))->self += value;
-	if (!b->in_base)
+	if (!b->in_base) {
+		((struct calltree_node *)table_get(&b->nodes, node))->self += value;
 		return 0;
+	}
 	if (v->n <= node && !vec_push(v, NULL, node + 1 - v->n))
 		return -ENOMEM;
 	*(int64_t *)vec_at(v, node) += value;
@@ -464,8 +465,8 @@ static void lay_out(struct builder *b, const uint32_t *first, struct child *list
 		uint32_t id = nodes[i].first_child;
 		struct child *children = list + first[id];
 
-		if (t->before_self && id < b->base_self.n)
-			t->before_self[i] = *(int64_t *)vec_at(&b->base_self, id);
+		if (t->sides && id < b->base_self.n)
+			t->sides[i].before_self = *(int64_t *)vec_at(&b->base_self, id);
 		nodes[i].first_child = end;
 		nodes[i].n_children = first[id + 1] - first[id];
 		if (nodes[i].n_children > 1)
@@ -482,41 +483,56 @@ static void lay_out(struct builder *b, const uint32_t *first, struct child *list
 
 /* Scales the base's values: each by how far it takes their running sum, so that the sum is right.
  */
-static void scale_base(struct calltree *t)
+static void scale_base(struct calltree *t, int64_t after)
 {
-	int64_t after = 0, seen = 0, done = 0;
+	int64_t seen = 0, done = 0, upto;
 
-	for (uint32_t i = 0; i < t->n_nodes; i++)
-		after += t->nodes[i].self - t->before_self[i];
-	for (uint32_t i = 0; after && t->base_total && i < t->n_nodes; i++) {
-		int64_t scaled;
+	for (uint32_t i = 0; t->base_total && i < t->n_nodes; i++) {
+		seen += t->sides[i].before_self;
+		upto = (int64_t)((__int128)seen * after / t->base_total);
+		t->sides[i].before_self = upto - done;
+		done = upto;
+	}
+}
 
-		seen += t->before_self[i];
-		scaled = (int64_t)((__int128)seen * after / t->base_total) - done;
-		done += scaled;
-		t->nodes[i].self += scaled - t->before_self[i];
-		t->before_self[i] = scaled;
+/* Both sides of each node; then self is what a node's width is made of. */
+static void add_up_sides(struct calltree *t, bool normalize)
+{
+	struct calltree_sides *s = t->sides, *parent;
+	int64_t after = 0;
+
+	for (uint32_t i = 0; i < t->n_nodes; i++) {
+		t->base_total += s[i].before_self;
+		s[i].after_self = t->nodes[i].self;
+		after += s[i].after_self;
+	}
+	if (normalize && after)
+		scale_base(t, after);
+	for (uint32_t i = t->n_nodes; i-- > 0;) {
+		parent = &s[t->nodes[i].parent];
+		s[i].before += s[i].before_self;
+		s[i].after += s[i].after_self;
+		if (!s[i].after)
+			t->nodes[i].self = s[i].before_self;
+		if (!i)
+			break;
+		parent->before += s[i].before;
+		parent->after += s[i].after;
 	}
 }
 
 static void add_up(struct calltree *t, bool normalize)
 {
-	for (uint32_t i = 0; t->before && i < t->n_nodes; i++)
-		t->base_total += t->before_self[i];
-	if (t->before && normalize)
-		scale_base(t);
+	if (t->sides)
+		add_up_sides(t, normalize);
 	for (uint32_t i = t->n_nodes; i-- > 0;) {
 		struct calltree_node *n = &t->nodes[i], *parent = &t->nodes[n->parent];
 
 		n->total += n->self;
-		if (t->before)
-			t->before[i] += t->before_self[i];
 		if (!i)
 			break;
 		parent->n_below += n->n_below + 1;
 		parent->total += n->total;
-		if (t->before)
-			t->before[n->parent] += t->before[i];
 	}
 }
 
@@ -544,12 +560,9 @@ static int sort_nodes(struct builder *b)
 	int r = -ENOMEM;
 
 	b->tree->nodes = calloc(n, sizeof(*b->tree->nodes));
-	if (b->options->base) {
-		b->tree->before = calloc(n, sizeof(*b->tree->before));
-		b->tree->before_self = calloc(n, sizeof(*b->tree->before_self));
-	}
-	if (list && first && b->tree->nodes &&
-	    (!b->options->base || (b->tree->before && b->tree->before_self)))
+	if (b->options->base)
+		b->tree->sides = calloc(n, sizeof(*b->tree->sides));
+	if (list && first && b->tree->nodes && (b->tree->sides || !b->options->base))
 		r = rank_names(&b->tree->names, &rank);
 	if (!r) {
 		list_children(b, rank, first, list);
@@ -612,8 +625,7 @@ void calltree_free(struct calltree *t)
 	strtab_release(&t->names);
 	free(t->nodes);
 	free(t->split);
-	free(t->before);
-	free(t->before_self);
+	free(t->sides);
 	free(t);
 }
 
@@ -647,14 +659,9 @@ int64_t calltree_hidden(const struct calltree *t)
 	return t->hidden;
 }
 
-int64_t calltree_before(const struct calltree *t, uint32_t i)
+const struct calltree_sides *calltree_sides(const struct calltree *t, uint32_t i)
 {
-	return t->before && i < t->n_nodes ? t->before[i] : 0;
-}
-
-int64_t calltree_before_self(const struct calltree *t, uint32_t i)
-{
-	return t->before_self && i < t->n_nodes ? t->before_self[i] : 0;
+	return t->sides ? &t->sides[i < t->n_nodes ? i : 0] : NULL;
 }
 
 int64_t calltree_base_total(const struct calltree *t)

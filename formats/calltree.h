@@ -10,9 +10,9 @@
  * A sample of waiting has one more node at its leaf that says in which state (states.h); among its
  * siblings it stands last. If there is any, each node's total is also known split by state.
  *
- * With a base, a profile to compare with, its samples are in the tree too: a node's total is then
- * what both have together, so that what vanished has its place, and what of it is the base's is
- * known.
+ * With a base, a profile to compare with, its samples are in the tree too, and what each side has
+ * of a node is known. The tree stays the profile's own, but for what vanished: a node that only the
+ * base has is as wide as it was there, and makes what it is called by as much wider.
  *
  * Invariants: total = self + the sum of the children's totals, all values are positive, and the
  * tree depends only on what the profile says, not on the order of its tables. Values of 0 or less
@@ -60,6 +60,12 @@ struct calltree_node {
 	int64_t self;
 };
 
+/* A node in two profiles: total and self of each. */
+struct calltree_sides {
+	int64_t before, after;
+	int64_t before_self, after_self;
+};
+
 struct calltree_options {
 	size_t value_index;
 	bool pid_roots; /* the first level is comm-pid instead of comm */
@@ -89,9 +95,8 @@ const char *calltree_name(const struct calltree *t, uint32_t name);
 const int64_t *calltree_split(const struct calltree *t, uint32_t i);
 /* The sum of what hide_idle left out of p. */
 int64_t calltree_hidden(const struct calltree *t);
-/* Of a node's total and self, the base's part; 0 without a base. */
-int64_t calltree_before(const struct calltree *t, uint32_t i);
-int64_t calltree_before_self(const struct calltree *t, uint32_t i);
+/* A node's sides; NULL without a base. */
+const struct calltree_sides *calltree_sides(const struct calltree *t, uint32_t i);
 /* The base's sum before it was scaled. */
 int64_t calltree_base_total(const struct calltree *t);
 /* Samples left out because their value is negative, and those whose value was cut to fit. */

@@ -10,30 +10,33 @@
  * comm-pid, with tid_roots comm-pid/tid and the thread's own name where known); without that label
  * there is none. Waiting has one more element at the end that says its state (states.h).
  *
+ * With a base (options.base) a line is `stack before after`, as difffolded.pl of the same scripts
+ * writes it: every stack of either side, 0 where a side has none. Normalised, the base's counts are
+ * scaled to the other's sum and rounded down, also as that does.
+ *
  * Stacks that read alike are merged, lines are in the order of `LC_ALL=C sort`, and values of zero
  * or less are left out. To get there without holding a line for each stack, the stacks are put in
- * one tree of names whose siblings are sorted when they are written: 32 bytes for each node, which
+ * one tree of names whose siblings are sorted when they are written: 24 bytes for each node, which
  * is some four for each stack, instead of half a kilobyte. Invariant: two siblings never have the
  * same name.
- *
- * With a base the lines are those of difffolded.pl, "stack before after", with a 0 where one of
- * them has no such stack.
  */
 #include "formats/fmt_folded.h"
 
 #include "formats/names.h"
 #include "formats/states.h"
 #include "formats/text.h"
+#include "formats/times.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+enum { COUNT_SIZE = 48 }; /* two int64_t */
+
 struct node {
 	int64_t value;
-	int64_t before; /* of the base */
-	uint32_t name;	/* id in names */
+	uint32_t name; /* id in names */
 	uint32_t parent;
 	uint32_t child; /* the newest */
 	uint32_t next;	/* the sibling that came before */
@@ -41,12 +44,13 @@ struct node {
 
 struct folded {
 	struct cresset_format_options options;
-	bool diff;	    /* with a base */
 	struct names names; /* as written */
 	struct vec nodes;   /* struct node; [0] is the root */
-	struct hash index;  /* (parent, name) → node */
-	struct vec path;    /* char: the text before the item that is written */
-	struct vec items;   /* struct item, still to be written, the next one last */
+	struct vec before;  /* int64_t by node, the base's values; empty: there is no base */
+	int64_t before_sum, after_sum; /* what one is scaled by; 0: it is not */
+	struct hash index;	       /* (parent, name) → node */
+	struct vec path;	       /* char: the text before the item that is written */
+	struct vec items;	       /* struct item, still to be written, the next one last */
 	struct vec last; /* struct step: the stack before, to find what it shares with this one */
 };
 
@@ -240,15 +244,13 @@ static int add_sample(struct folded *f, const struct cresset_sample *s, int64_t 
 	if (r < 0)
 		return r;
 	leaf = vec_at(&f->nodes, at);
-	if (__builtin_add_overflow(leaf->value, value, &leaf->value))
-		leaf->value = value < 0 ? INT64_MIN : INT64_MAX;
+	leaf->value = times_add(leaf->value, value);
 	return 0;
 }
 
-static int add_samples(struct folded *f)
+static int add_samples(struct folded *f, int index)
 {
 	const struct cresset_profile *p = f->names.p;
-	int index = format_value_index(p, &f->options);
 	size_t n = index < 0 ? 0 : cresset_profile_n_samples(p);
 	int r = 0;
 
@@ -261,6 +263,88 @@ static int add_samples(struct folded *f)
 	return r;
 }
 
+static int64_t positive_sum(const struct vec *values)
+{
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < values->n; i++) {
+		int64_t value = *(int64_t *)vec_at(values, i);
+
+		sum = times_add(sum, value > 0 ? value : 0);
+	}
+	return sum;
+}
+
+/* Puts the values so far aside, in f->before or, in exchange for those, back. */
+static int swap_values(struct folded *f)
+{
+	if (f->before.n < f->nodes.n && !vec_push(&f->before, NULL, f->nodes.n - f->before.n))
+		return -ENOMEM;
+	for (size_t i = 0; i < f->nodes.n; i++) {
+		struct node *node = vec_at(&f->nodes, i);
+		int64_t *before = vec_at(&f->before, i), value = node->value;
+
+		node->value = *before;
+		*before = value;
+	}
+	return 0;
+}
+
+/* Both sides go the same way, the base last, so that a name reads as it does alone. */
+static int add_base(struct folded *f, int index, struct cresset_error *err)
+{
+	const struct cresset_profile *p = f->names.p, *base = f->options.base;
+	size_t base_index;
+	int r = format_base_index(p, index, &f->options, &base_index, err);
+
+	if (r == 0)
+		r = swap_values(f);
+	if (r == 0 && f->options.normalize)
+		f->after_sum = positive_sum(&f->before);
+	f->last.n = 0;
+	r = r ?: names_take(&f->names, base);
+	if (r == 0)
+		r = add_samples(f, cresset_profile_n_value_types(base) ? (int)base_index : -1);
+	r = r ?: swap_values(f);
+	if (r == 0 && f->options.normalize)
+		f->before_sum = positive_sum(&f->before);
+	return r;
+}
+
+/* What the base has of a node, 0 or more. */
+static int64_t value_before(const struct folded *f, uint32_t node)
+{
+	int64_t value = f->before.n ? *(int64_t *)vec_at(&f->before, node) : 0;
+
+	if (value <= 0)
+		return 0;
+	if (!f->after_sum)
+		return value;
+	/* The value is a part of the sum, unless that stopped at its limit. */
+	value = value < f->before_sum ? value : f->before_sum;
+	return (int64_t)((__int128)value * f->after_sum / f->before_sum);
+}
+
+static bool has_line(const struct folded *f, uint32_t node)
+{
+	return ((struct node *)vec_at(&f->nodes, node))->value > 0 ||
+	       (f->before.n && *(int64_t *)vec_at(&f->before, node) > 0);
+}
+
+/* What follows the stack in a line. Returns its length. */
+static size_t count_text(const struct folded *f, uint32_t node, char buf[COUNT_SIZE])
+{
+	long long value = ((struct node *)vec_at(&f->nodes, node))->value;
+	int n;
+
+	if (f->before.n)
+		n = snprintf(buf, COUNT_SIZE, "%lld %lld", (long long)value_before(f, node),
+			     value > 0 ? value : 0);
+	else
+		n = snprintf(buf, COUNT_SIZE, "%lld", value);
+	return (size_t)n;
+}
+
 /* The i-th byte of an item's text: the name, then what follows it in the line. */
 static unsigned char item_byte(const struct item *a, const char *count, size_t i)
 {
@@ -271,20 +355,13 @@ static unsigned char item_byte(const struct item *a, const char *count, size_t i
 	return a->line ? (unsigned char)count[i - a->len - 1] : 0;
 }
 
-/* Without a base there is nothing before, and no line of a value of 0. */
-static int64_t first_number(const struct node *n)
-{
-	return n->before > 0 ? n->before : n->value;
-}
-
 /* The later one first, as items are taken from the end. */
 static int item_compare(const void *pa, const void *pb, void *arg)
 {
 	const struct item *a = pa, *b = pb;
-	const struct vec *nodes = arg;
+	const struct folded *f = arg;
 	size_t same = a->len < b->len ? a->len : b->len;
-	char count_a[24], count_b[24];
-	const struct node *x = vec_at(nodes, a->node), *y = vec_at(nodes, b->node);
+	char count_a[COUNT_SIZE], count_b[COUNT_SIZE];
 	int r = memcmp(a->name, b->name, same);
 
 	if (r)
@@ -293,8 +370,8 @@ static int item_compare(const void *pa, const void *pb, void *arg)
 	if (r)
 		return -r;
 	/* "a" with a count against "a (b)": the count's digits decide. */
-	snprintf(count_a, sizeof(count_a), "%lld", (long long)first_number(x));
-	snprintf(count_b, sizeof(count_b), "%lld", (long long)first_number(y));
+	count_text(f, a->node, count_a);
+	count_text(f, b->node, count_b);
 	for (size_t i = same; r == 0; i++) {
 		unsigned char byte_a = item_byte(a, count_a, i), byte_b = item_byte(b, count_b, i);
 
@@ -318,30 +395,27 @@ static int push_children(struct folded *f, uint32_t parent, size_t path)
 		if (n->child && !vec_push(&f->items, &item, 1))
 			return -ENOMEM;
 		item.line = true;
-		if ((n->value > 0 || n->before > 0) && !vec_push(&f->items, &item, 1))
+		if (has_line(f, id) && !vec_push(&f->items, &item, 1))
 			return -ENOMEM;
 		id = n->next;
 	}
 	if (f->items.n - first > 1)
 		qsort_r(vec_at(&f->items, first), f->items.n - first, sizeof(struct item),
-			item_compare, &f->nodes);
+			item_compare, f);
 	return 0;
 }
 
 static int write_item(struct folded *f, const struct item *item, struct cresset_sink *sink)
 {
-	const struct node *n = vec_at(&f->nodes, item->node);
-
 	if (item->line) {
-		long long value = n->value > 0 ? n->value : 0;
-		char count[64];
-		int len = f->diff ? snprintf(count, sizeof(count), " %lld %lld\n",
-					     n->before > 0 ? (long long)n->before : 0, value)
-				  : snprintf(count, sizeof(count), " %lld\n", value);
+		char count[COUNT_SIZE];
+		size_t len = count_text(f, item->node, count);
 
 		cresset_sink_write(sink, f->path.data, item->path);
 		cresset_sink_write(sink, item->name, item->len);
-		return cresset_sink_write(sink, count, (size_t)len);
+		cresset_sink_write(sink, " ", 1);
+		cresset_sink_write(sink, count, len);
+		return cresset_sink_write(sink, "\n", 1);
 	}
 	f->path.n = item->path;
 	if (!vec_push(&f->path, item->name, item->len) || !vec_push(&f->path, ";", 1))
@@ -367,6 +441,7 @@ static int write_lines(struct folded *f, struct cresset_sink *sink)
 static int folded_init(struct folded *f, const struct cresset_profile *p)
 {
 	vec_init(&f->nodes, sizeof(struct node));
+	vec_init(&f->before, sizeof(int64_t));
 	vec_init(&f->path, 1);
 	vec_init(&f->items, sizeof(struct item));
 	vec_init(&f->last, sizeof(struct step));
@@ -381,72 +456,24 @@ static void folded_release(struct folded *f)
 	names_release(&f->names);
 	hash_release(&f->index);
 	vec_release(&f->nodes);
+	vec_release(&f->before);
 	vec_release(&f->path);
 	vec_release(&f->items);
 	vec_release(&f->last);
-}
-
-/* ---- With a base. */
-
-static double sum_of(const struct folded *f)
-{
-	double sum = 0;
-
-	for (size_t i = 0; i < f->nodes.n; i++) {
-		const struct node *n = vec_at(&f->nodes, i);
-
-		sum += n->value > 0 ? (double)n->value : 0;
-	}
-	return sum;
-}
-
-/* Puts the tree of the base into f: parents come before their children. */
-static int add_base(struct folded *f, const struct folded *base)
-{
-	double sum = sum_of(base), factor = sum > 0 ? sum_of(f) / sum : 1;
-	uint32_t *at = calloc(base->nodes.n, sizeof(*at));
-	int r = at ? 0 : -ENOMEM;
-
-	for (size_t i = 1; i < base->nodes.n && r == 0; i++) {
-		const struct node *n = vec_at(&base->nodes, i);
-		struct node *to;
-
-		r = child_of_text(f, at[n->parent], names_text(&base->names, n->name), &at[i]);
-		if (r < 0)
-			break;
-		to = vec_at(&f->nodes, at[i]);
-		to->before = f->options.normalize ? (int64_t)((double)n->value * factor + 0.5)
-						  : n->value;
-	}
-	free(at);
-	return r;
-}
-
-static int read_base(struct folded *f, const struct cresset_profile *p, struct cresset_error *err)
-{
-	struct folded base = {.options = f->options};
-	size_t index = 0;
-	int r = folded_init(&base, f->options.base);
-
-	r = r ?: format_base_index(p, format_value_index(p, &f->options), &f->options, &index, err);
-	base.options.value_index = (int)index;
-	r = r ?: add_samples(&base);
-	r = r ?: add_base(f, &base);
-	f->diff = true;
-	folded_release(&base);
-	return r;
 }
 
 static int folded_write(const struct cresset_profile *p, struct cresset_sink *sink,
 			const struct cresset_format_options *options, struct cresset_error *err)
 {
 	struct folded f = {.options = format_options(options)};
-	int r = folded_init(&f, p);
+	int r = folded_init(&f, p), index = format_value_index(p, &f.options);
 
-	r = r ?: add_samples(&f);
+	if (r == 0)
+		r = add_samples(&f, index);
 	if (r == 0 && f.options.base)
-		r = read_base(&f, p, err);
-	r = r ?: write_lines(&f, sink);
+		r = add_base(&f, index, err);
+	if (r == 0)
+		r = write_lines(&f, sink);
 	folded_release(&f);
 	return format_error(err, r, "folded stacks");
 }

@@ -207,7 +207,24 @@ static int order_mappings(struct pprof *w)
 	return 0;
 }
 
-/* A mapping spans its locations, where its range is not known or is no file's to say. */
+/* Makes the range one that has the address; the file's offset keeps step with its start. */
+static void widen(struct cresset_mapping *range, uint64_t address)
+{
+	bool known = range->limit > range->start;
+
+	if (known && address < range->start) {
+		uint64_t by = range->start - address;
+
+		range->offset -= range->offset < by ? range->offset : by;
+	}
+	if (!known || address < range->start)
+		range->start = address;
+	if (address >= range->limit)
+		range->limit = address + (address < UINT64_MAX);
+}
+
+/* A mapping spans its locations, also those that have a name and no address, which is then 0: out
+ * of a store come no others. */
 static void find_ranges(struct pprof *w)
 {
 	uint32_t n = cresset_profile_n_mappings(w->p);
@@ -216,15 +233,9 @@ static void find_ranges(struct pprof *w)
 		w->ranges[m] = *cresset_profile_mapping(w->p, m);
 	for (uint32_t i = 1; i <= cresset_profile_n_locations(w->p); i++) {
 		const struct cresset_location *loc = cresset_profile_location(w->p, i);
-		const struct cresset_mapping *m = cresset_profile_mapping(w->p, loc->mapping);
-		struct cresset_mapping *range = &w->ranges[loc->mapping];
 
-		if (!loc->mapping || (m->kind == CRESSET_MAPPING_FILE && m->limit > m->start))
-			continue;
-		if (range->limit <= range->start || loc->address < range->start)
-			range->start = loc->address;
-		if (loc->address >= range->limit)
-			range->limit = loc->address + (loc->address < UINT64_MAX);
+		if (loc->mapping)
+			widen(&w->ranges[loc->mapping], loc->address);
 	}
 	for (uint32_t m = 1; m <= n; m++)
 		if (w->ranges[m].limit <= w->ranges[m].start)

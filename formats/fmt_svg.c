@@ -63,10 +63,11 @@ static const char *path_tail(const char *path, size_t max)
 }
 
 /* Last line of the tooltip: "src/parse.c:120-131 · libfoo.so". */
-static void put_source(const struct svg *g, const struct calltree_node *n)
+static void put_source(const struct svg *g, const struct calltree_node *n, bool gone)
 {
-	const char *file = cresset_profile_string(g->p, n->file);
-	const char *module = cresset_profile_string(g->p, n->module);
+	const struct cresset_profile *p = gone ? g->options->base : g->p;
+	const char *file = cresset_profile_string(p, n->file);
+	const char *module = cresset_profile_string(p, n->module);
 	const char *slash = strrchr(module, '/');
 
 	/* The kernel itself: the colour says so. */
@@ -108,27 +109,48 @@ static void put_title(const struct svg *g, const struct svg_box *b, const char *
 	cresset_sink_puts(g->sink, "<title>");
 	svg_text(g->sink, name, SVG_NAME_COLUMNS);
 	cresset_sink_puts(g->sink, "\n");
-	put_value(g, b->value, true);
-	if (!b->merged && n->self && n->self < n->total) {
-		cresset_sink_puts(g->sink, ", self ");
-		put_value(g, n->self, false);
+	if (svg_diff_any(g)) {
+		svg_diff_title(g, b);
+	} else {
+		put_value(g, b->value, true);
+		if (!b->merged && n->self && n->self < n->total) {
+			cresset_sink_puts(g->sink, ", self ");
+			put_value(g, n->self, false);
+		}
+		svg_states_title(g, b);
 	}
-	svg_states_title(g, b);
 	if (!b->merged)
-		put_source(g, n);
+		put_source(g, n, svg_diff_any(g) && !calltree_sides(g->tree, b->node)->after);
 	cresset_sink_puts(g->sink, "</title>");
 }
 
-static void put_label(const struct svg *g, int64_t x, int64_t w, unsigned int y, const char *name)
+/* change: stands behind the name if both have room, "" for none. */
+static void put_label(const struct svg *g, int64_t x, int64_t w, unsigned int y, const char *name,
+		      const char *change)
 {
 	size_t room = w > LABEL_PAD_TENTHS ? (size_t)(w - LABEL_PAD_TENTHS) / GLYPH_TENTHS : 0;
+	size_t columns = svg_text_columns(change, room);
 
 	if (!room || (room < LABEL_LEAST && svg_text_columns(name, room) > room))
 		return;
 	put_tenths(g->sink, "<text x=\"", SVG_PAD * 10 + x + 40);
 	cresset_sink_printf(g->sink, " y=\"%u\">", y + 13);
 	svg_text(g->sink, name, room);
+	if (*change && columns < room && svg_text_columns(name, room) + 1 + columns <= room) {
+		cresset_sink_puts(g->sink, " ");
+		svg_text(g->sink, change, columns);
+	}
 	cresset_sink_puts(g->sink, "</text>");
+}
+
+static uint32_t box_kind(const struct svg *g, const struct svg_box *b, uint32_t *ret_shade)
+{
+	const char *name = calltree_name(g->tree, calltree_node(g->tree, b->node)->name);
+
+	if (svg_diff_any(g))
+		return svg_diff_box_kind(g, b, ret_shade);
+	*ret_shade = b->merged ? 0 : svg_palette_shade(name);
+	return svg_states_box_kind(g, b);
 }
 
 static void put_box(const struct svg *g, const struct svg_box *b)
@@ -136,28 +158,38 @@ static void put_box(const struct svg *g, const struct svg_box *b)
 	const struct calltree_node *n = calltree_node(g->tree, b->node);
 	int64_t x = svg_layout_scale(b->start, g->total, TENTHS);
 	int64_t w = svg_layout_scale(b->start + b->value, g->total, TENTHS) - x;
-	uint32_t kind = svg_states_box_kind(g, b), shade;
+	uint32_t shade, kind = box_kind(g, b, &shade);
 	unsigned int y = box_y(g, b->depth);
 	const char *name = calltree_name(g->tree, n->name);
-	char merged[64];
+	char merged[64], change[128] = "";
 
 	if (b->merged) {
 		snprintf(merged, sizeof(merged), "… %" PRIu32 " frame%s", b->merged,
 			 b->merged == 1 ? "" : "s");
 		name = merged;
 	}
-	shade = b->merged ? 0 : svg_palette_shade(name);
-	cresset_sink_printf(g->sink, "<g data-v=\"%" PRId64 "\"%s>", b->value,
-			    b->merged ? " data-m=\"\"" : "");
+	if (svg_diff_any(g))
+		svg_diff_label(g, b, change, sizeof(change));
+	cresset_sink_printf(g->sink, "<g data-v=\"%" PRId64 "\"%s", b->value,
+			    b->merged		    ? " data-m=\"\""
+			    : kind == SVG_KIND_GONE ? " data-g=\"\""
+						    : "");
+	if (*change)
+		cresset_sink_printf(g->sink, " data-c=\"%s\"", change);
+	cresset_sink_puts(g->sink, ">");
 	put_title(g, b, name);
 	cresset_sink_printf(g->sink, "<rect class=\"%c%" PRIu32 "\"", svg_palette_letter(kind),
 			    shade);
 	put_tenths(g->sink, " x=\"", SVG_PAD * 10 + x);
 	/* Half a pixel of air to the right, where there is room for it. */
 	put_tenths(g->sink, " width=\"", w > 15 ? w - 5 : w > 2 ? w : 2);
-	cresset_sink_printf(g->sink, " y=\"%u\" height=\"%d\"%s fill=\"#%06x\"/>", y, SVG_BOX,
+	cresset_sink_printf(g->sink, " y=\"%u\" height=\"%d\"%s fill=\"#%06x\"", y, SVG_BOX,
 			    w > 60 ? " rx=\"2\"" : "", svg_palette_color(kind, shade, false));
-	put_label(g, x, w, y, name);
+	if (kind == SVG_KIND_GONE)
+		cresset_sink_printf(g->sink, " stroke=\"#%06x\" stroke-dasharray=\"3 2\"",
+				    svg_palette_ink(false).gone);
+	cresset_sink_puts(g->sink, "/>");
+	put_label(g, x, w, y, name, change);
 	cresset_sink_puts(g->sink, "</g>\n");
 }
 
@@ -200,6 +232,9 @@ static void put_style(const struct svg *g)
 					    svg_palette_color(k, i, true));
 		cresset_sink_puts(g->sink, "\n");
 	}
+	if (svg_diff_any(g))
+		cresset_sink_printf(g->sink, "#%s .g0{stroke:#%06x}#%s [data-g]>text{fill:#%06x}\n",
+				    id, dark.gone, id, dark.merged);
 	put_rules(g, svg_style_dark);
 	cresset_sink_puts(g->sink, "}\n</style>\n");
 }
@@ -264,17 +299,23 @@ static void make_id(struct svg *g)
 
 		hash = hash_bytes(name, strlen(name), hash);
 		hash = hash_bytes(&b->value, sizeof(b->value), hash + b->depth);
+		if (svg_diff_any(g))
+			hash = hash_bytes(calltree_sides(g->tree, b->node),
+					  sizeof(struct calltree_sides), hash);
 	}
 	snprintf(g->id, sizeof(g->id), "fg%08" PRIx32, (uint32_t)(hash ^ hash >> 32));
 }
 
-static int prepare(struct svg *g)
+static int prepare(struct svg *g, size_t base_index)
 {
 	const struct calltree_options options = {
 		.value_index = g->value_index,
 		.pid_roots = g->options->pid_roots,
 		.tid_roots = g->options->tid_roots,
 		.hide_idle = g->options->hide_idle,
+		.base = g->options->base,
+		.base_index = base_index,
+		.normalize = g->options->normalize,
 	};
 	struct cresset_value_type t = cresset_profile_value_type(g->p, g->value_index);
 	int r = calltree_new(g->p, &options, &g->tree);
@@ -287,11 +328,13 @@ static int prepare(struct svg *g)
 	g->unit = cresset_profile_string(g->p, t.unit);
 	g->total = calltree_node(g->tree, 0)->total;
 	g->states = calltree_split(g->tree, 0);
-	g->top = SVG_TOP + (svg_states_any(g) ? SVG_STATES : 0);
+	g->top = SVG_TOP + (svg_states_any(g) || svg_diff_any(g) ? SVG_STATES : 0);
 	g->height = g->top + (g->layout.max_depth + 1) * SVG_ROW + SVG_BAR + 6;
 	g->kinds = svg_states_kinds(g);
+	if (svg_diff_any(g))
+		svg_diff_prepare(g);
 	for (size_t i = 0; i < g->layout.boxes.n; i++)
-		g->kinds |= 1u << svg_states_box_kind(g, vec_at(&g->layout.boxes, i));
+		g->kinds |= 1u << box_kind(g, vec_at(&g->layout.boxes, i), &(uint32_t){0});
 	make_id(g);
 	return 0;
 }
@@ -302,12 +345,16 @@ static int svg_write(const struct cresset_profile *p, struct cresset_sink *sink,
 	struct cresset_format_options all = format_options(options);
 	int value_index = format_value_index(p, &all), r;
 	struct svg g = {.sink = sink, .p = p, .options = &all};
+	size_t base_index = 0;
 
 	if (value_index < 0 && cresset_profile_n_value_types(p))
 		return cresset_error_set(err, -EINVAL, "the profile has no value %d to draw",
 					 all.value_index);
 	g.value_index = value_index < 0 ? 0 : (size_t)value_index;
-	r = prepare(&g);
+	r = all.base ? format_base_index(p, value_index, &all, &base_index, err) : 0;
+	if (r)
+		return r;
+	r = prepare(&g, base_index);
 	if (!r)
 		r = put_all(&g);
 	if (!r)
@@ -321,5 +368,6 @@ const struct cresset_format format_svg = {
 	.name = "svg",
 	.extensions = ".svg",
 	.help = "flame graph, interactive in a browser",
+	.flags = CRESSET_FORMAT_DIFF,
 	.write = svg_write,
 };

@@ -14,6 +14,9 @@
  * down there every wait ends in the same few functions of the scheduler. Frames behind "--" are the
  * waker's, whose time it is not, and have no row.
  *
+ * With a base the table is another one (top_diff.h), of one value and without the threads; a module
+ * that only one of the profiles knows tells no function from another.
+ *
  * The function's name stands last because it alone may be of any length; it is cut only where the
  * terminal's width is known. A profile without mappings (folded stacks) has no column of modules.
  */
@@ -24,6 +27,7 @@
 #include "formats/states.h"
 #include "formats/text.h"
 #include "formats/times.h"
+#include "formats/top_diff.h"
 #include "formats/top_threads.h"
 
 #include <errno.h>
@@ -41,6 +45,7 @@ struct row {
 	uint32_t kernel;
 	uint32_t seen; /* the last sample that it was in, from 1 */
 	int64_t self, total;
+	int64_t before_self, before_total; /* the base's */
 	int64_t self_count, total_count;
 	int64_t times[TIMES_MAX]; /* self, by column */
 };
@@ -55,7 +60,9 @@ struct top {
 	struct vec rows;      /* struct row; [0] is none */
 	struct hash index;    /* (name, module, kernel) → row */
 	uint32_t *of_mapping; /* mapping → module text; 0: not made yet */
-	int64_t whole, whole_count;
+	bool in_base;	      /* p and value are the base's */
+	bool no_modules;
+	int64_t whole, whole_count, before_whole;
 	uint32_t type, unit, period_unit; /* of the value and the period: texts */
 };
 
@@ -69,7 +76,7 @@ static const char *module_text(const struct top *t, uint32_t mapping)
 	const struct cresset_mapping *m = cresset_profile_mapping(t->p, mapping);
 	const char *file = cresset_profile_string(t->p, m->file);
 
-	if (!mapping)
+	if (!mapping || t->no_modules)
 		return NO_MODULE;
 	if (m->kind == CRESSET_MAPPING_KERNEL && strncmp(file, "[kernel", 7) == 0)
 		return "[kernel]";
@@ -139,41 +146,62 @@ static size_t self_frame(const struct top *t, uint32_t labels, const struct cres
 	return (self ? self : n) - 1;
 }
 
-static void add_times(const struct top *t, struct row *row, const int64_t *values)
+static void add(int64_t *sum, int64_t value)
 {
+	*sum = times_add(*sum, value);
+}
+
+static void add_self(const struct top *t, struct row *row, const int64_t *values)
+{
+	add(t->in_base ? &row->before_self : &row->self, values[t->value]);
+	if (t->in_base)
+		return;
+	add(&row->self_count, t->count < 0 ? 0 : values[t->count]);
 	for (size_t i = 0; i < t->times.n; i++)
-		row->times[i] = times_add(row->times[i], values[t->times.columns[i].value]);
+		add(&row->times[i], values[t->times.columns[i].value]);
+}
+
+static void add_total(const struct top *t, struct row *row, const int64_t *values)
+{
+	add(t->in_base ? &row->before_total : &row->total, values[t->value]);
+	if (!t->in_base)
+		add(&row->total_count, t->count < 0 ? 0 : values[t->count]);
 }
 
 static int add_sample(struct top *t, size_t i)
 {
 	const int64_t *values = cresset_profile_values(t->p, i);
-	int64_t value = values[t->value], count = t->count < 0 ? 0 : values[t->count];
 	const struct cresset_frame *frames;
 	const struct cresset_sample *s = cresset_profile_sample(t->p, i);
 	struct row *row;
 	size_t n = 0, self;
 	int r = names_frames(&t->names, s->stack, &frames, &n);
 
-	t->whole = times_add(t->whole, value);
-	t->whole_count = times_add(t->whole_count, count);
+	add(t->in_base ? &t->before_whole : &t->whole, values[t->value]);
+	if (!t->in_base)
+		add(&t->whole_count, t->count < 0 ? 0 : values[t->count]);
 	n = own_frames(t->p, frames, n);
 	self = self_frame(t, s->labels, frames, n);
 	for (size_t j = 0; j < n && r == 0; j++) {
 		r = row_of(t, &frames[j], &row);
 		if (r < 0)
 			break;
-		if (j == self) {
-			row->self = times_add(row->self, value);
-			row->self_count = times_add(row->self_count, count);
-			add_times(t, row, values);
-		}
+		if (j == self)
+			add_self(t, row, values);
 		if (row->seen == i + 1)
 			continue;
 		row->seen = (uint32_t)i + 1;
-		row->total = times_add(row->total, value);
-		row->total_count = times_add(row->total_count, count);
+		add_total(t, row, values);
 	}
+	return r;
+}
+
+static int add_samples(struct top *t)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && t->value >= 0 && i < cresset_profile_n_samples(t->p); i++)
+		r = add_sample(t, i);
 	return r;
 }
 
@@ -443,15 +471,98 @@ static int choose_values(struct top *t)
 				    &t->period_unit);
 }
 
+static int take_mappings(struct top *t)
+{
+	free(t->of_mapping);
+	t->of_mapping = calloc((size_t)cresset_profile_n_mappings(t->p) + 1, sizeof(uint32_t));
+	return t->of_mapping ? 0 : -ENOMEM;
+}
+
 static int top_init(struct top *t)
 {
+	const struct cresset_profile *base = t->options.base;
+
+	t->no_modules =
+		base && (!cresset_profile_n_mappings(t->p) || !cresset_profile_n_mappings(base));
 	vec_init(&t->rows, sizeof(struct row));
 	hash_init(&t->index);
-	t->of_mapping = calloc((size_t)cresset_profile_n_mappings(t->p) + 1, sizeof(uint32_t));
-	if (names_init(&t->names, t->p, clean) < 0 || !t->of_mapping ||
+	if (names_init(&t->names, t->p, clean) < 0 || take_mappings(t) < 0 ||
 	    !vec_push(&t->rows, NULL, 1))
 		return -ENOMEM;
 	return choose_values(t);
+}
+
+static int add_base(struct top *t, struct cresset_error *err)
+{
+	const struct cresset_profile *p = t->p;
+	int value = t->value, r;
+	size_t base_value;
+
+	r = format_base_index(p, value, &t->options, &base_value, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < t->rows.n; i++)
+		((struct row *)vec_at(&t->rows, i))->seen = 0;
+	t->p = t->options.base;
+	t->value = cresset_profile_n_value_types(t->p) ? (int)base_value : -1;
+	t->in_base = true;
+	r = names_take(&t->names, t->p);
+	r = r ?: take_mappings(t);
+	r = r ?: add_samples(t);
+	t->p = p;
+	t->value = value;
+	t->in_base = false;
+	return r;
+}
+
+static int write_changes(struct top *t, struct cresset_sink *sink)
+{
+	struct top_diff d = {
+		.options = &t->options,
+		.type = names_text(&t->names, t->type),
+		.unit = names_text(&t->names, t->unit),
+		.before = t->before_whole,
+		.after = t->whole,
+	};
+	struct vec changes;
+	int r = 0;
+
+	vec_init(&changes, sizeof(struct top_change));
+	for (size_t i = 1; i < t->rows.n && r == 0; i++) {
+		const struct row *row = vec_at(&t->rows, i);
+		struct top_change c = {
+			.name = names_text(&t->names, row->name),
+			.module = names_text(&t->names, row->module),
+			.kernel = row->kernel,
+			.before_self = row->before_self,
+			.self = row->self,
+			.before_total = row->before_total,
+			.total = row->total,
+		};
+
+		d.modules |= strcmp(c.module, NO_MODULE) != 0;
+		r = vec_push(&changes, &c, 1) ? 0 : -ENOMEM;
+	}
+	if (r == 0)
+		top_diff_write(&d, &changes, sink);
+	vec_release(&changes);
+	return r;
+}
+
+static int write_functions(struct top *t, struct cresset_sink *sink, struct cresset_error *err)
+{
+	int r = 0;
+
+	if (t->value < 0)
+		return cresset_sink_puts(sink, "no samples\n");
+	if (t->options.base) {
+		r = add_base(t, err);
+		return r ?: write_changes(t, sink);
+	}
+	write_table(t, sink);
+	if (t->times.n)
+		r = top_threads_write(t->p, &t->times, &t->options, sink);
+	return r;
 }
 
 static int top_write(const struct cresset_profile *p, struct cresset_sink *sink,
@@ -460,14 +571,8 @@ static int top_write(const struct cresset_profile *p, struct cresset_sink *sink,
 	struct top t = {.p = p, .options = format_options(options)};
 	int r = top_init(&t);
 
-	for (size_t i = 0; r == 0 && t.value >= 0 && i < cresset_profile_n_samples(p); i++)
-		r = add_sample(&t, i);
-	if (r == 0 && t.value < 0)
-		r = cresset_sink_puts(sink, "no samples\n");
-	else if (r == 0)
-		write_table(&t, sink);
-	if (r == 0 && t.times.n)
-		r = top_threads_write(p, &t.times, &t.options, sink);
+	r = r ?: add_samples(&t);
+	r = r ?: write_functions(&t, sink, err);
 	names_release(&t.names);
 	hash_release(&t.index);
 	vec_release(&t.rows);
@@ -479,5 +584,6 @@ const struct cresset_format format_top = {
 	.name = "top",
 	.extensions = "",
 	.help = "table of the top functions, self and total",
+	.flags = CRESSET_FORMAT_DIFF,
 	.write = top_write,
 };

@@ -11,16 +11,23 @@ int names_init(struct names *n, const struct cresset_profile *p, names_clean_fn 
 {
 	int r;
 
-	n->p = p;
 	n->clean = clean;
+	n->of_string = n->of_location = NULL;
 	vec_init(&n->frames, sizeof(struct cresset_frame));
 	vec_init(&n->buffer, 1);
+	r = strtab_init(&n->texts);
+	r = names_take(n, p) ?: r;
+	return r ?: vec_reserve(&n->frames, FRAMES_FIRST);
+}
+
+int names_take(struct names *n, const struct cresset_profile *p)
+{
+	free(n->of_string);
+	free(n->of_location);
+	n->p = p;
 	n->of_string = calloc((size_t)cresset_profile_n_strings(p) + 1, sizeof(uint32_t));
 	n->of_location = calloc((size_t)cresset_profile_n_locations(p) + 1, sizeof(uint32_t));
-	r = strtab_init(&n->texts);
-	if (!n->of_string || !n->of_location)
-		r = -ENOMEM;
-	return r ?: vec_reserve(&n->frames, FRAMES_FIRST);
+	return n->of_string && n->of_location ? 0 : -ENOMEM;
 }
 
 void names_release(struct names *n)

@@ -27,6 +27,8 @@ struct names {
 };
 
 int names_init(struct names *n, const struct cresset_profile *p, names_clean_fn clean);
+/* From here on, frames are of p; texts keep their ids. -ENOMEM. */
+int names_take(struct names *n, const struct cresset_profile *p);
 void names_release(struct names *n);
 /* A stack's frames, root first, until the next call. */
 int names_frames(struct names *n, uint32_t stack, const struct cresset_frame **ret, size_t *ret_n);

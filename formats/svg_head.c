@@ -148,7 +148,7 @@ void svg_title_text(const struct svg *g, char *buf, size_t size)
 		snprintf(buf, size, "%s", g->options->title);
 		return;
 	}
-	line_add(&l, "%.60s", subject(g));
+	line_add(&l, "%s%.60s", svg_diff_any(g) ? "Change in " : "", subject(g));
 	if (name && others)
 		line_add(&l, "%.60s and %" PRIu32 " more", name, others);
 	else if (name)
@@ -177,6 +177,11 @@ static void subtitle_text(const struct svg *g, struct line *l)
 
 	if (!g->total) {
 		line_add(l, "no samples");
+	} else if (svg_diff_any(g)) {
+		char totals[TEXT_SIZE];
+
+		svg_diff_totals(g, totals, sizeof(totals));
+		line_add(l, "%.60s %s", type_text(g), totals);
 	} else {
 		svg_number_value(number, g->total, g->type, g->unit);
 		if (strstr(number, g->type))
@@ -265,6 +270,7 @@ void svg_head(const struct svg *g)
 	svg_text(g->sink, subtitle.text, 150);
 	cresset_sink_puts(g->sink, "</text>\n");
 	svg_states(g);
+	svg_diff_legend(g);
 	cresset_sink_puts(g->sink, "</g>\n");
 }
 
@@ -338,27 +344,27 @@ struct top {
 	int64_t self;
 };
 
-/* The frame whose time a node's own is: what waits in it, or woke it, only tells more of it. */
-static const struct calltree_node *owner(const struct calltree *t, uint32_t i)
+const struct calltree_node *svg_owner(const struct svg *g, uint32_t node)
 {
-	const struct calltree_node *n = calltree_node(t, i);
+	const struct calltree_node *n = calltree_node(g->tree, node);
 
 	while (n->kind > CALLTREE_KIND_ROOT)
-		n = calltree_node(t, n->parent);
+		n = calltree_node(g->tree, n->parent);
 	return n;
 }
 
 /* The functions with the most self time; ties by their order in the tree. Returns their number. */
-static int find_top(const struct calltree *t, struct top top[N_TOP], size_t *ret_n)
+static int find_top(const struct svg *g, struct top top[N_TOP], size_t *ret_n)
 {
+	const struct calltree *t = g->tree;
 	int64_t *self = calloc(calltree_n_names(t), sizeof(*self));
 	size_t n = 0, at;
 
 	if (!self)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < calltree_n_nodes(t); i++)
-		if (owner(t, i)->kind != CALLTREE_KIND_ROOT)
-			self[owner(t, i)->name] += calltree_node(t, i)->self;
+		if (svg_owner(g, i)->kind != CALLTREE_KIND_ROOT)
+			self[svg_owner(g, i)->name] += calltree_node(t, i)->self;
 	for (uint32_t i = 0; i < calltree_n_nodes(t); i++) {
 		uint32_t name = calltree_node(t, i)->name;
 
@@ -380,7 +386,7 @@ static int describe_top(const struct svg *g)
 	struct top top[N_TOP];
 	char number[SVG_NUMBER_SIZE];
 	size_t n;
-	int r = find_top(g->tree, top, &n);
+	int r = find_top(g, top, &n);
 
 	if (r || !n)
 		return r;
@@ -475,7 +481,7 @@ int svg_describe(const struct svg *g)
 	cresset_sink_puts(g->sink, ".\nEach box is a function called by the box below it; its "
 				   "width is its share of the whole.\n");
 	svg_states_describe(g);
-	r = describe_top(g);
+	r = svg_diff_any(g) ? svg_diff_describe(g) : describe_top(g);
 	describe_limits(g);
 	describe_stats(g);
 	describe_comments(g);

@@ -53,7 +53,8 @@ static int step(struct svg_layout *l, const struct calltree *tree, struct vec *o
 	int r = 0;
 
 	if (top->next == parent->n_children) {
-		if (top->merged)
+		/* What was scaled to nothing has no width, and no box. */
+		if (top->merged_value)
 			r = push_box(l, top->node, parent->depth + 1, top, NULL);
 		open->n--;
 		return r;

@@ -31,6 +31,11 @@ enum {
 	SVG_KIND_BLOCKED_KERNEL,
 	SVG_KIND_IDLE_USER,
 	SVG_KIND_IDLE_KERNEL,
+	/* What a comparison says of a frame; of more and less, the first four shades are steps. */
+	SVG_KIND_LESS,
+	SVG_KIND_MORE,
+	SVG_KIND_SAME,
+	SVG_KIND_GONE,
 	SVG_N_KINDS,
 	SVG_N_SHADES = 8,
 };
@@ -41,7 +46,8 @@ struct svg_ink {
 	uint32_t text;	 /* on the background */
 	uint32_t faint;	 /* likewise, of second rank */
 	uint32_t frame;	 /* on frames */
-	uint32_t merged; /* on merged frames */
+	uint32_t merged; /* on merged frames, and on those that have gone */
+	uint32_t gone;	 /* the edge of those */
 };
 
 struct svg_ink svg_palette_ink(bool dark);

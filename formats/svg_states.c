@@ -41,7 +41,7 @@ static int64_t whole(const struct svg *g)
 
 bool svg_states_any(const struct svg *g)
 {
-	return g->states || calltree_hidden(g->tree);
+	return !svg_diff_any(g) && (g->states || calltree_hidden(g->tree));
 }
 
 /* The kind whose colour stands for a state. */

@@ -49,7 +49,8 @@ const read = () => {
 		const f = {
 			g, rect, y, depth, up, text: g.querySelector("text"), name: lines[0],
 			info: lines.join("  ·  "), value: +g.dataset.v, start: up ? up.used : 0,
-			index: frames.length, merged: g.hasAttribute("data-m")
+			index: frames.length, merged: g.hasAttribute("data-m"),
+			change: g.dataset.c ? " " + g.dataset.c : ""
 		};
 		f.used = f.start;
 		if (up)
@@ -90,7 +91,9 @@ const cut = (s, room) => {
 
 const label = (f, x, w) => {
 	const room = Math.floor((w - 7) / glyph);
-	const text = room >= 3 || columns(f.name) <= room ? cut(f.name, room) : "";
+	const both = f.name + f.change;
+	const text = f.change && columns(both) <= room ? both :
+		room >= 3 || columns(f.name) <= room ? cut(f.name, room) : "";
 	if (!f.text && text)
 		f.text = make(f.g, "text", {y: f.y + 13});
 	if (!f.text)
@@ -135,12 +138,11 @@ const relayout = () => {
 		legend.setAttribute("transform", "translate(" + (width - WIDTH) + ",0)");
 		legend.setAttribute("visibility", free < 2 * PAD ? "hidden" : "visible");
 	}
-	if (states) {
+	if (states)
 		states.setAttribute("width", width - 2 * PAD);
-		for (const e of root.querySelectorAll(".sl>g")) {
-			const box = e.getBBox(), fits = box.x + box.width < width - PAD;
-			e.setAttribute("visibility", fits ? "visible" : "hidden");
-		}
+	for (const e of root.querySelectorAll(".sl>g")) {
+		const box = e.getBBox(), fits = box.x + box.width < width - PAD;
+		e.setAttribute("visibility", fits ? "visible" : "hidden");
 	}
 	frames.forEach(place);
 	arrange();

@@ -13,20 +13,20 @@ static const char *const kinds[CALLTREE_N_KINDS] = {
 	[CALLTREE_KIND_WAKER] = "waker",
 };
 
-static void write_node(struct json *j, const struct calltree *t, uint32_t i, bool diff)
+static void write_node(struct json *j, const struct calltree *t, uint32_t i)
 {
 	const struct calltree_node *n = calltree_node(t, i);
-	int64_t before = calltree_before(t, i), before_self = calltree_before_self(t, i);
+	const struct calltree_sides *sides = calltree_sides(t, i);
 
 	json_begin(j, NULL, '[');
 	json_put_uint(j, NULL, n->parent);
 	json_put_uint(j, NULL, n->name);
 	json_put_uint(j, NULL, n->kind);
-	json_put_int(j, NULL, n->total - before);
-	json_put_int(j, NULL, n->self - before_self);
-	if (diff) {
-		json_put_int(j, NULL, before);
-		json_put_int(j, NULL, before_self);
+	json_put_int(j, NULL, sides ? sides->after : n->total);
+	json_put_int(j, NULL, sides ? sides->after_self : n->self);
+	if (sides) {
+		json_put_int(j, NULL, sides->before);
+		json_put_int(j, NULL, sides->before_self);
 	}
 	json_end(j);
 }
@@ -50,7 +50,7 @@ static void write_tree(struct json *j, const struct calltree *t, bool diff)
 	json_end(j);
 	json_begin(j, "nodes", '[');
 	for (uint32_t i = 0; i < calltree_n_nodes(t); i++)
-		write_node(j, t, i, diff);
+		write_node(j, t, i);
 	json_end(j);
 }
 

@@ -4,7 +4,8 @@
  *
  * A text format is compared byte for byte with CASE.FORMAT. What a binary format wrote is read back
  * and compared as the text of support/dump.h with CASE.FORMAT.txt: a person can review that, and it
- * does not change with the version of a compressor. UPDATE_GOLDEN=1 rewrites the files; look at the
+ * does not change with the version of a compressor. Formats that compare two profiles do so with
+ * the pairs below, in AFTER-since-BASE.FORMAT. UPDATE_GOLDEN=1 rewrites the files; look at the
  * difference before you commit it.
  */
 #include <errno.h>
@@ -107,14 +108,79 @@ static void test_case(void **state)
 	cresset_profile_free(p);
 }
 
+static const struct pair {
+	const char *after, *base;
+	bool normalize;
+} pairs[] = {
+	{"recorded", "raw", false},  {"raw", "recorded", true},	  {"wakers", "off_cpu", false},
+	{"off_cpu", "wakers", true}, {"hostile", "names", false}, {"names", "empty", false},
+	{"empty", "names", true},
+};
+
+static char *pair_text(const struct cresset_format *f, const struct cresset_profile *p,
+		       const struct cresset_profile *base, bool normalize, size_t *ret_size)
+{
+	struct cresset_format_options options = CRESSET_FORMAT_OPTIONS_INIT;
+	char *text;
+
+	options.base = base;
+	options.normalize = normalize;
+	options.min_width = 0;
+	assert_int_equal(format_to_memory(f->name, p, &options, &text, ret_size), 0);
+	return text;
+}
+
+static void test_pair(void **state)
+{
+	const struct pair *c = *state;
+	struct cresset_profile *p = test_case_profile(c->after), *base = test_case_profile(c->base);
+	char *dump = dump_profile(base), *after;
+	const struct cresset_format *f;
+	size_t n = 0;
+
+	for (size_t i = 0; (f = cresset_format_at(i)); i++) {
+		char path[512], *text, *again;
+		size_t size, size_again;
+
+		if (!(f->flags & CRESSET_FORMAT_DIFF))
+			continue;
+		n++;
+		snprintf(path, sizeof(path), EXPECTED "%s-since-%s.%s", c->after, c->base, f->name);
+		text = pair_text(f, p, base, c->normalize, &size);
+		again = pair_text(f, p, base, c->normalize, &size_again);
+		assert_int_equal(size, size_again);
+		assert_memory_equal(text, again, size);
+		if (getenv("UPDATE_GOLDEN"))
+			update(path, text, size);
+		else
+			compare(path, text, size);
+		free(text);
+		free(again);
+	}
+	assert_int_equal(n, 3); /* folded, svg, top */
+	after = dump_profile(base);
+	assert_string_equal(dump, after);
+	free(dump);
+	free(after);
+	cresset_profile_free(base);
+	cresset_profile_free(p);
+}
+
 int main(void)
 {
-	struct CMUnitTest tests[32] = {{0}};
+	struct CMUnitTest tests[48] = {{0}};
 	const struct test_case *c;
+	char names[sizeof(pairs) / sizeof(pairs[0])][64];
 	size_t n = 0;
 
 	for (; n < 32 && (c = test_case_at(n)); n++)
 		tests[n] = (struct CMUnitTest){
 			.name = c->name, .test_func = test_case, .initial_state = (void *)c};
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++, n++) {
+		snprintf(names[i], sizeof(names[i]), "%s since %s", pairs[i].after, pairs[i].base);
+		tests[n] = (struct CMUnitTest){.name = names[i],
+					       .test_func = test_pair,
+					       .initial_state = (void *)&pairs[i]};
+	}
 	return _cmocka_run_group_tests("golden", tests, n, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "formats/calltree.h"
+#include "support/alloc_fail.h"
 #include "support/cases.h"
 
 #include <errno.h>
@@ -537,6 +538,148 @@ static void test_empty(void **state)
 	calltree_free(NULL);
 }
 
+/* ---- Compared. */
+
+static struct calltree *new_comparison(const struct cresset_profile *base,
+				       const struct cresset_profile *p, bool normalize,
+				       bool hide_idle)
+{
+	const struct calltree_options options = {
+		.base = base, .normalize = normalize, .hide_idle = hide_idle};
+	struct calltree *t;
+
+	assert_int_equal(calltree_new(p, &options, &t), 0);
+	assert_consistent(t);
+	return t;
+}
+
+/* "main 3>5 (a 3>0=3)": name, before>after, and the width where that is not what came after. */
+static void print_sides(const struct calltree *t, uint32_t i, char *buf, size_t size)
+{
+	const struct calltree_node *n = calltree_node(t, i);
+	const struct calltree_sides *s = calltree_sides(t, i);
+
+	snprintf(buf + strlen(buf), size - strlen(buf), "%s %" PRId64 ">%" PRId64,
+		 calltree_name(t, n->name), s->before, s->after);
+	if (n->total != s->after)
+		snprintf(buf + strlen(buf), size - strlen(buf), "=%" PRId64, n->total);
+	for (uint32_t c = 0; c < n->n_children; c++) {
+		strncat(buf, c ? ", " : " (", size - strlen(buf) - 1);
+		print_sides(t, n->first_child + c, buf, size);
+	}
+	if (n->n_children)
+		strncat(buf, ")", size - strlen(buf) - 1);
+}
+
+static void assert_sides(struct calltree *t, const char *expected)
+{
+	char text[4096] = "";
+
+	print_sides(t, 0, text, sizeof(text));
+	assert_string_equal(text, expected);
+	for (uint32_t i = 0; i < calltree_n_nodes(t); i++) {
+		const struct calltree_sides *s = calltree_sides(t, i);
+		int64_t before = s->before_self, after = s->after_self;
+		const struct calltree_node *n = calltree_node(t, i);
+
+		for (uint32_t c = n->first_child; c < n->first_child + n->n_children; c++) {
+			before += calltree_sides(t, c)->before;
+			after += calltree_sides(t, c)->after;
+		}
+		assert_true(before == s->before && after == s->after);
+		assert_true(n->self == (s->after ? s->after_self : s->before_self));
+	}
+	calltree_free(t);
+}
+
+static void test_sides(void **state)
+{
+	struct cresset_profile *base = new_profile(), *p = new_profile();
+	struct calltree *t;
+
+	ADD(base, "xz", 4, "main");
+	ADD(base, "xz", 3, "main", "gone", "deep");
+	ADD(base, "xz", 2, "main", "b");
+	ADD(p, "xz", 1, "main");
+	ADD(p, "xz", 5, "main", "b");
+	ADD(p, "xz", 6, "main", "new");
+	assert_sides(new_comparison(base, p, false, false),
+		     "all 9>12=15 (xz 9>12=15 (main 9>12=15 (b 2>5, gone 3>0=3 (deep 3>0=3), "
+		     "new 0>6)))");
+	/* From 9 to 12, and that exactly; the order of tables does not matter. */
+	t = new_comparison(base, p, true, false);
+	assert_int_equal(calltree_base_total(t), 9);
+	assert_int_equal(calltree_sides(t, 0)->before, 12);
+	assert_sides(t, "all 12>12=16 (xz 12>12=16 (main 12>12=16 (b 3>5, gone 4>0=4 "
+			"(deep 4>0=4), new 0>6)))");
+	/* Against itself nothing has changed. */
+	assert_sides(new_comparison(p, p, false, false),
+		     "all 12>12 (xz 12>12 (main 12>12 (b 5>5, new 6>6)))");
+	cresset_profile_free(base);
+	cresset_profile_free(p);
+}
+
+/* One side without anything, and sums that only just fit. */
+static void test_sides_at_the_limits(void **state)
+{
+	struct cresset_profile *base = new_profile(), *p = new_profile();
+	struct calltree *t;
+
+	ADD(base, NULL, INT64_MAX, "a");
+	assert_sides(new_comparison(base, p, true, false),
+		     "all 4611686018427387903>0=4611686018427387903 "
+		     "(a 4611686018427387903>0=4611686018427387903)");
+	assert_sides(new_comparison(p, base, true, false),
+		     "all 0>4611686018427387903 (a 0>4611686018427387903)");
+	ADD(p, NULL, INT64_MAX, "b");
+	t = new_comparison(base, p, false, false);
+	assert_int_equal(calltree_n_saturated(t), 2);
+	assert_true(calltree_node(t, 0)->total == INT64_MAX - 1);
+	calltree_free(t);
+	/* Scaled to nothing: a node without any width. */
+	cresset_profile_free(p);
+	p = new_profile();
+	ADD(p, NULL, 1, "b");
+	ADD(base, NULL, 1, "c");
+	assert_sides(new_comparison(base, p, true, false), "all 1>1=2 (a 1>0=1, b 0>1)");
+	cresset_profile_free(base);
+	cresset_profile_free(p);
+}
+
+static void test_base_of_another_type(void **state)
+{
+	struct cresset_profile *base = new_profile(), *p = new_profile();
+	const struct calltree_options options = {.base = base, .base_index = 1};
+	struct calltree *t;
+
+	assert_int_equal(calltree_new(p, &options, &t), -EINVAL);
+	cresset_profile_free(base);
+	cresset_profile_free(p);
+}
+
+static void test_sides_allocations(void **state)
+{
+	struct cresset_profile *base = test_case_profile("off_cpu");
+	struct cresset_profile *p = test_case_profile("wakers");
+	const struct calltree_options options = {.base = base, .normalize = true};
+	unsigned int n;
+
+	for (n = 1; alloc_fail_next(&n, 10000);) {
+		struct calltree *t = NULL;
+		int r = calltree_new(p, &options, &t);
+		bool failed = alloc_fail_end();
+
+		if (r == 0)
+			calltree_free(t);
+		if (!failed)
+			break;
+		assert_int_equal(r, -ENOMEM);
+	}
+	assert_true(n > 5);
+	cresset_profile_free(base);
+	cresset_profile_free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -557,6 +700,10 @@ int main(void)
 		cmocka_unit_test(test_sources),
 		cmocka_unit_test(test_too_deep),
 		cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_sides),
+		cmocka_unit_test(test_sides_at_the_limits),
+		cmocka_unit_test(test_base_of_another_type),
+		cmocka_unit_test(test_sides_allocations),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -293,6 +293,148 @@ static void test_read_allocations(void **state)
 	free(text);
 }
 
+/* ---- Compared. */
+
+static int write_changes(const char *format, struct cresset_profile *base,
+			 struct cresset_profile *p, bool normalize, char **ret)
+{
+	struct cresset_format_options options = CRESSET_FORMAT_OPTIONS_INIT;
+	size_t n;
+
+	options.base = base;
+	options.normalize = normalize;
+	return format_to_memory(format, p, &options, ret, &n);
+}
+
+static void assert_changes(const char *before, const char *after, bool normalize,
+			   const char *expected)
+{
+	struct cresset_profile *base = read_text(before), *p = read_text(after);
+	char *text;
+
+	assert_int_equal(write_changes("folded", base, p, normalize, &text), 0);
+	assert_string_equal(text, expected);
+	free(text);
+	cresset_profile_free(base);
+	cresset_profile_free(p);
+}
+
+/* As difffolded.pl: its own first lines are "while (($stack, $count) …) print "$stack 0 $count". */
+static void test_changes(void **state)
+{
+	assert_changes("a;b 10\na;c 5\na 1\n", "a;b 7\na;d 3\na;b;e 2\n", false,
+		       "a 1 0\n"
+		       "a;b 10 7\n"
+		       "a;b;e 0 2\n"
+		       "a;c 5 0\n"
+		       "a;d 0 3\n");
+	/* 16 to 12: each count on its own, rounded down. */
+	assert_changes("a;b 10\na;c 5\na 1\n", "a;b 7\na;d 3\na;b;e 2\n", true,
+		       "a 0 0\n"
+		       "a;b 7 7\n"
+		       "a;b;e 0 2\n"
+		       "a;c 3 0\n"
+		       "a;d 0 3\n");
+	assert_changes("a 3\n", "a 3\n", true, "a 3 3\n");
+	/* Lines stay in the order of their bytes. */
+	assert_changes("x 2\nx 2\n", "x (y) 4\n", false, "x (y) 0 4\nx 4 0\n");
+	assert_changes("a;#b 1\n", "_#a 1\n", false, "_#a 0 1\na;#b 1 0\n");
+}
+
+static void test_changes_at_the_limits(void **state)
+{
+	assert_changes("a 9223372036854775807\nb 9223372036854775807\n", "a 9223372036854775807\n",
+		       true,
+		       "a 9223372036854775807 9223372036854775807\n"
+		       "b 9223372036854775807 0\n");
+	assert_changes("a 1\nb 9223372036854775806\n", "a 1\n", true, "a 0 1\nb 0 0\n");
+}
+
+/* What flamegraph.pl makes of a line: two numbers at its end, behind a stack that is not empty. */
+static void assert_two_counts(const char *text)
+{
+	for (const char *line = text; *line;) {
+		size_t len = strcspn(line, "\n"), at = len;
+
+		assert_int_equal(line[len], '\n');
+		for (int i = 0; i < 2; i++) {
+			size_t digits = at;
+
+			while (at && line[at - 1] >= '0' && line[at - 1] <= '9')
+				at--;
+			assert_true(at && digits > at && line[at - 1] == ' ');
+			at--;
+		}
+		/* A third number would be taken for a part of the stack, and the name be cut. */
+		assert_true(at > 0 && !(line[at - 1] >= '0' && line[at - 1] <= '9' &&
+					memchr(line, ' ', at) && at > 2 && line[at - 2] == ' '));
+		line += len + 1;
+	}
+}
+
+static void test_changes_of_cases(void **state)
+{
+	static const char *const names[][2] = {{"names", "hostile"}, {"hostile", "names"},
+					       {"raw", "recorded"},  {"off_cpu", "wakers"},
+					       {"names", "empty"},   {"empty", "names"}};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct cresset_profile *base = test_case_profile(names[i][0]);
+		struct cresset_profile *p = test_case_profile(names[i][1]);
+		char *text;
+
+		assert_int_equal(write_changes("folded", base, p, i % 2, &text), 0);
+		assert_two_counts(text);
+		free(text);
+		cresset_profile_free(base);
+		cresset_profile_free(p);
+	}
+}
+
+/* The base must have the value that is compared. */
+static void test_changes_refused(void **state)
+{
+	static const char *const formats[] = {"folded", "svg", "top"};
+
+	for (size_t i = 0; i < 3; i++) {
+		struct cresset_profile *base = test_case_profile("names");
+		struct cresset_profile *p = test_case_profile("recorded");
+		struct cresset_format_options options = CRESSET_FORMAT_OPTIONS_INIT;
+		struct cresset_error err = {.text = ""};
+		struct cresset_sink *sink;
+
+		options.base = base;
+		assert_int_equal(cresset_sink_memory(&sink), 0);
+		assert_int_equal(cresset_format_by_name(formats[i])->write(p, sink, &options, &err),
+				 -EINVAL);
+		assert_non_null(strstr(err.text, "has no value 'cpu' in nanoseconds"));
+		cresset_sink_finish(sink, -EINVAL);
+		cresset_profile_free(base);
+		cresset_profile_free(p);
+	}
+}
+
+static void test_changes_allocations(void **state)
+{
+	struct cresset_profile *base = test_case_profile("off_cpu");
+	struct cresset_profile *p = test_case_profile("wakers");
+	unsigned int n;
+
+	for (n = 1; alloc_fail_next(&n, 10000);) {
+		char *text = NULL;
+		int r = write_changes("folded", base, p, true, &text);
+		bool failed = alloc_fail_end();
+
+		free(text);
+		if (!failed)
+			break;
+		assert_int_equal(r, -ENOMEM);
+	}
+	assert_true(n > 5);
+	cresset_profile_free(base);
+	cresset_profile_free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -308,6 +450,11 @@ int main(void)
 		cmocka_unit_test(test_sniff),
 		cmocka_unit_test(test_write_allocations),
 		cmocka_unit_test(test_read_allocations),
+		cmocka_unit_test(test_changes),
+		cmocka_unit_test(test_changes_at_the_limits),
+		cmocka_unit_test(test_changes_of_cases),
+		cmocka_unit_test(test_changes_refused),
+		cmocka_unit_test(test_changes_allocations),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -436,6 +436,46 @@ static void test_allocations(void **state)
 	cresset_profile_free(p);
 }
 
+/* Locations out of a mapping's range make it wider, and the file's offset keeps step. */
+static void test_ranges(void **state)
+{
+	static const uint64_t addresses[] = {0x1800, 0, 0x9000, 0x5fff};
+	struct cresset_mapping m = {
+		.start = 0x1000, .limit = 0x6000, .offset = 0x400, .kind = CRESSET_MAPPING_FILE};
+	struct cresset_profile *p, *back;
+	struct cresset_function f = {0};
+	struct cresset_line line = {0};
+	uint32_t mapping;
+	char *data;
+	size_t n;
+
+	assert_int_equal(cresset_profile_new(&p), 0);
+	assert_int_equal(cresset_profile_add_value_type(p, "cpu", "nanoseconds"), 0);
+	assert_int_equal(cresset_profile_add_string(p, "/bin/a", 6, &m.file), 0);
+	assert_int_equal(cresset_profile_add_mapping(p, &m, &mapping), 0);
+	assert_int_equal(cresset_profile_add_string(p, "f", 1, &f.name), 0);
+	assert_int_equal(cresset_profile_add_function(p, &f, &line.function), 0);
+	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+		const struct cresset_location l = {
+			.mapping = mapping, .address = addresses[i], .n_lines = 1};
+		const int64_t value = 1;
+		uint32_t location, stack;
+
+		assert_int_equal(cresset_profile_add_location(p, &l, &line, &location), 0);
+		assert_int_equal(cresset_profile_add_stack(p, &location, 1, &stack), 0);
+		assert_int_equal(cresset_profile_add_sample(p, stack, 0, &value), 0);
+	}
+	data = written(p, &n);
+	assert_strict("ranges", data, n, (struct pprof_check_options){.recorded = false});
+	back = read_back(data, n);
+	assert_int_equal(cresset_profile_mapping(back, 1)->start, 0);
+	assert_int_equal(cresset_profile_mapping(back, 1)->limit, 0x9001);
+	assert_int_equal(cresset_profile_mapping(back, 1)->offset, 0);
+	free(data);
+	cresset_profile_free(back);
+	cresset_profile_free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -443,7 +483,7 @@ int main(void)
 		cmocka_unit_test(test_kept),	    cmocka_unit_test(test_default_is_last),
 		cmocka_unit_test(test_foreign),	    cmocka_unit_test(test_contradictions),
 		cmocka_unit_test(test_damaged),	    cmocka_unit_test(test_bomb),
-		cmocka_unit_test(test_allocations),
+		cmocka_unit_test(test_allocations), cmocka_unit_test(test_ranges),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The flame graph: its layout, time by state, and whole files. A file is checked by a small reader
- * of its own that follows elements, attributes and entities strictly enough to fail on what a
- * browser refuses; tests/e2e runs xmllint and a browser on top.
+ * (support/svg_file.h); tests/e2e runs xmllint and a browser on top.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,6 +14,7 @@
 #include "support/alloc_fail.h"
 #include "support/cases.h"
 #include "support/formats.h"
+#include "support/svg_file.h"
 
 #include <cresset/format.h>
 
@@ -25,157 +25,12 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- Helpers. */
-
 static uint32_t string_id(struct cresset_profile *p, const char *s)
 {
 	uint32_t id;
 
 	assert_int_equal(cresset_profile_add_string(p, s, strlen(s), &id), 0);
 	return id;
-}
-
-static struct cresset_profile *new_profile(void)
-{
-	struct cresset_profile *p;
-
-	assert_int_equal(cresset_profile_new(&p), 0);
-	assert_int_equal(cresset_profile_add_value_type(p, "samples", "count"), 0);
-	assert_int_equal(cresset_profile_add_value_type(p, "cpu", "nanoseconds"), 0);
-	cresset_profile_set_default_type(p, 1);
-	return p;
-}
-
-/* Frames root first, separated by ';'. */
-static void add(struct cresset_profile *p, const char *frames, int64_t samples)
-{
-	uint32_t root_first[128], locations[128], stack;
-	const int64_t values[] = {samples, samples * 10000000};
-	size_t n = 0;
-
-	for (const char *at = frames;; n++) {
-		size_t len = strcspn(at, ";");
-		uint32_t flags = !strncmp(at, "[error", 6) ? CRESSET_LOCATION_ERROR
-				 : !strncmp(at, "vfs_", 4) ? CRESSET_LOCATION_KERNEL
-							   : 0;
-
-		assert_int_equal(cresset_profile_add_frame(p, at, len, flags, &root_first[n]), 0);
-		at += len;
-		if (!*at++)
-			break;
-	}
-	n++;
-	for (size_t i = 0; i < n; i++)
-		locations[i] = root_first[n - 1 - i];
-	assert_int_equal(cresset_profile_add_stack(p, locations, n, &stack), 0);
-	assert_int_equal(cresset_profile_add_sample(p, stack, 0, values), 0);
-}
-
-static int write_svg(const struct cresset_profile *p, const struct cresset_format_options *options,
-		     char **ret)
-{
-	struct cresset_error err = {.text = ""};
-	struct cresset_sink *sink;
-	size_t size;
-	int r = cresset_sink_memory(&sink);
-
-	if (r)
-		return r;
-	r = cresset_format_by_name("svg")->write(p, sink, options, &err);
-	if (!r) {
-		const char *data = cresset_sink_data(sink, &size);
-
-		*ret = malloc(size + 1);
-		if (*ret) {
-			memcpy(*ret, data, size);
-			(*ret)[size] = '\0';
-		} else {
-			r = -ENOMEM;
-		}
-	}
-	return cresset_sink_finish(sink, r);
-}
-
-static char *svg_of(const struct cresset_profile *p, const struct cresset_format_options *options)
-{
-	char *text = NULL;
-
-	assert_int_equal(write_svg(p, options, &text), 0);
-	return text;
-}
-
-static size_t count(const char *text, const char *what)
-{
-	size_t n = 0;
-
-	for (const char *at = strstr(text, what); at; at = strstr(at + 1, what))
-		n++;
-	return n;
-}
-
-/* Moves past one entity; fails on a bare '&'. */
-static const char *check_entity(const char *at)
-{
-	static const char *const known[] = {"&amp;", "&lt;", "&gt;", "&quot;", "&#39;"};
-
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (!strncmp(at, known[i], strlen(known[i])))
-			return at + strlen(known[i]);
-	fail_msg("bare ampersand: %.40s", at);
-	return at + 1;
-}
-
-/* From '<' of a tag to behind its '>': attributes are quoted, and hold no '<'. */
-static const char *check_tag(const char *at, bool *ret_empty)
-{
-	for (at++; *at && *at != '>'; at++) {
-		assert_int_not_equal(*at, '<');
-		if (*at != '"')
-			continue;
-		for (at++; *at && *at != '"';) {
-			assert_int_not_equal(*at, '<');
-			at = *at == '&' ? check_entity(at) : at + 1;
-		}
-		assert_int_equal(*at, '"');
-	}
-	assert_int_equal(*at, '>');
-	*ret_empty = at[-1] == '/';
-	return at + 1;
-}
-
-/* Elements nest and end, text is escaped, no control characters. */
-static void assert_well_formed(const char *text)
-{
-	char open[64][16];
-	size_t depth = 0;
-	const char *at = text;
-
-	assert_true(!strncmp(at, "<?xml ", 6));
-	for (at = strchr(at, '\n') + 1; *at;) {
-		bool empty;
-		size_t len = strcspn(at + 1, " />");
-
-		assert_true((unsigned char)*at >= 0x20 || *at == '\n');
-		if (!strncmp(at, "<![CDATA[", 9)) {
-			at = strstr(at, "]]>");
-			assert_non_null(at);
-			at += 3;
-		} else if (!strncmp(at, "</", 2)) {
-			assert_true(depth > 0);
-			depth--;
-			assert_true(!strncmp(at + 2, open[depth], strlen(open[depth])));
-			at = strchr(at, '>') + 1;
-		} else if (*at == '<') {
-			assert_true(len < sizeof(open[0]) && depth < 64);
-			memcpy(open[depth], at + 1, len);
-			open[depth][len] = '\0';
-			at = check_tag(at, &empty);
-			depth += !empty;
-		} else {
-			at = *at == '&' ? check_entity(at) : at + 1;
-		}
-	}
-	assert_int_equal(depth, 0);
 }
 
 /* ---- Layout. */
@@ -204,14 +59,14 @@ static void assert_box(const struct svg_layout *l, size_t i, uint32_t depth, int
 
 static void test_layout_merges_narrow(void **state)
 {
-	struct cresset_profile *p = new_profile();
+	struct cresset_profile *p = svg_file_profile();
 	struct svg_layout l;
 
-	add(p, "main;a;x", 6);
-	add(p, "main;b;y;z", 1);
-	add(p, "main;c", 890);
-	add(p, "main;d", 3);
-	add(p, "main", 100);
+	svg_file_add(p, "main;a;x", 6);
+	svg_file_add(p, "main;b;y;z", 1);
+	svg_file_add(p, "main;c", 890);
+	svg_file_add(p, "main;d", 3);
+	svg_file_add(p, "main", 100);
 	new_layout(&l, p, 1);
 	assert_int_equal(l.boxes.n, 4);
 	assert_box(&l, 0, 0, 0, 1000, 0);
@@ -244,14 +99,14 @@ static void test_layout_merges_narrow(void **state)
 
 static void test_layout_has_a_bound(void **state)
 {
-	struct cresset_profile *p = new_profile();
+	struct cresset_profile *p = svg_file_profile();
 	struct svg_layout l;
 	char name[64];
 	int64_t sum = 0;
 
 	for (int i = 0; i < 30000; i++) {
 		snprintf(name, sizeof(name), "f%d;g;h", i);
-		add(p, name, 1 + i % 7);
+		svg_file_add(p, name, 1 + i % 7);
 	}
 	new_layout(&l, p, 0);
 	assert_true(l.coarser);
@@ -279,12 +134,12 @@ static void test_scale_is_exact(void **state)
 
 static struct cresset_profile *typical_profile(void)
 {
-	struct cresset_profile *p = new_profile();
+	struct cresset_profile *p = svg_file_profile();
 
-	add(p, "_start;main;parse;hash_lookup", 60);
-	add(p, "_start;main;emit;vfs_write", 30);
-	add(p, "[error: no unwind rule];memcpy", 9);
-	add(p, "_start;main;rare", 1);
+	svg_file_add(p, "_start;main;parse;hash_lookup", 60);
+	svg_file_add(p, "_start;main;emit;vfs_write", 30);
+	svg_file_add(p, "[error: no unwind rule];memcpy", 9);
+	svg_file_add(p, "_start;main;rare", 1);
 	assert_int_equal(cresset_profile_set_period(p, "cpu", "nanoseconds", 10101010), 0);
 	cresset_profile_set_time(p, 1763800000000000000, 10000000000);
 	assert_int_equal(cresset_profile_set_stat(p, "samples.taken", 1003), 0);
@@ -298,9 +153,9 @@ static struct cresset_profile *typical_profile(void)
 static void test_file(void **state)
 {
 	struct cresset_profile *p = typical_profile();
-	char *text = svg_of(p, NULL);
+	char *text = svg_file_of(p, NULL);
 
-	assert_well_formed(text);
+	svg_file_check(text);
 	assert_non_null(strstr(text, "role=\"img\""));
 	assert_non_null(strstr(text, "viewBox=\"0 0 1200 "));
 	assert_non_null(strstr(text, ">cpu · 10.0 s</title>"));
@@ -318,8 +173,8 @@ static void test_file(void **state)
 	assert_non_null(strstr(text, ">hash_lookup</text>"));
 	/* A box and a title each: all, _start, main, parse, hash_lookup, emit, vfs_write, rare, …
 	 */
-	assert_int_equal(count(text, "data-v="), 10);
-	assert_int_equal(count(text, "<g data-v=\"600000000\">"), 2);
+	assert_int_equal(svg_file_count(text, "data-v="), 10);
+	assert_int_equal(svg_file_count(text, "<g data-v=\"600000000\">"), 2);
 	/* The legend has the kinds that are there. */
 	assert_non_null(strstr(text, ">kernel</text>"));
 	assert_non_null(strstr(text, ">error</text>"));
@@ -344,9 +199,9 @@ static char *between(const char *text, const char *from, const char *to)
 static void test_states(void **state)
 {
 	struct cresset_profile *p = test_case_profile("wall");
-	char *text = svg_of(p, NULL), *part;
+	char *text = svg_file_of(p, NULL), *part;
 
-	assert_well_formed(text);
+	svg_file_check(text);
 	assert_non_null(strstr(text, ">wall · server · 10.0 s</title>"));
 	assert_non_null(strstr(text, "By state: on CPU 3.00 s, 15.00 %; runnable 600 ms, 3.00 %; "
 				     "blocked 7.40 s, 37.00 %; idle 9.00 s, 45.00 %.\n"));
@@ -382,8 +237,8 @@ static void test_hidden_idle(void **state)
 	char *text;
 
 	options.hide_idle = true;
-	text = svg_of(p, &options);
-	assert_well_formed(text);
+	text = svg_file_of(p, &options);
+	svg_file_check(text);
 	assert_null(strstr(text, "<title>[idle]"));
 	assert_non_null(strstr(text, "<title>all\n11.0 s, 100.00 %\n"));
 	assert_non_null(strstr(text, "11.0 s of wall · 9.00 s of idle waits hidden · "));
@@ -393,10 +248,10 @@ static void test_hidden_idle(void **state)
 	free(text);
 	cresset_profile_free(p);
 	/* Nothing but what is hidden. */
-	p = new_profile();
-	add(p, "[idle]", 5);
-	text = svg_of(p, &options);
-	assert_well_formed(text);
+	p = svg_file_profile();
+	svg_file_add(p, "[idle]", 5);
+	text = svg_file_of(p, &options);
+	svg_file_check(text);
 	assert_non_null(strstr(text, ">no samples</text>"));
 	assert_non_null(strstr(text, ">idle 50.0 ms, 100.00 %, hidden</text>"));
 	free(text);
@@ -407,15 +262,15 @@ static void test_hidden_idle(void **state)
 static void test_merged_states(void **state)
 {
 	struct cresset_format_options options = CRESSET_FORMAT_OPTIONS_INIT;
-	struct cresset_profile *p = new_profile();
+	struct cresset_profile *p = svg_file_profile();
 	char *text;
 
-	add(p, "main;wide;[blocked]", 91);
-	add(p, "main;a;[blocked]", 4);
-	add(p, "main;b", 3);
-	add(p, "main;c;[runnable]", 2);
+	svg_file_add(p, "main;wide;[blocked]", 91);
+	svg_file_add(p, "main;a;[blocked]", 4);
+	svg_file_add(p, "main;b", 3);
+	svg_file_add(p, "main;c;[runnable]", 2);
 	options.min_width = 10;
-	text = svg_of(p, &options);
+	text = svg_file_of(p, &options);
 	assert_non_null(strstr(text, "<title>… 5 frames\n90.0 ms, 9.00 %\n"
 				     "on CPU 30.0 ms, runnable 20.0 ms, blocked 40.0 ms</title>"));
 	free(text);
@@ -428,7 +283,7 @@ static void test_states_of_folded(void **state)
 	struct cresset_profile *p = test_case_profile("wakers"), *back;
 	static const char *const classes[] = {"<rect class=\"b", "<rect class=\"n",
 					      "<rect class=\"s", "<rect class=\"w"};
-	char *text = svg_of(p, NULL), *folded, *again;
+	char *text = svg_file_of(p, NULL), *folded, *again;
 	struct cresset_error err;
 	size_t n;
 
@@ -437,11 +292,12 @@ static void test_states_of_folded(void **state)
 	assert_non_null(strstr(text, ">waker</text>"));
 	assert_int_equal(format_to_memory("folded", p, NULL, &folded, &n), 0);
 	assert_int_equal(format_from_memory("folded", folded, n, &back, &err), 0);
-	again = svg_of(back, NULL);
-	assert_well_formed(again);
+	again = svg_file_of(back, NULL);
+	svg_file_check(again);
 	for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
-		assert_true(count(text, classes[i]) > 1);
-		assert_int_equal(count(text, classes[i]), count(again, classes[i]));
+		assert_true(svg_file_count(text, classes[i]) > 1);
+		assert_int_equal(svg_file_count(text, classes[i]),
+				 svg_file_count(again, classes[i]));
 	}
 	free(folded);
 	free(text);
@@ -453,13 +309,13 @@ static void test_states_of_folded(void **state)
 static void test_same_bytes(void **state)
 {
 	struct cresset_profile *p = typical_profile(), *q = typical_profile();
-	char *a = svg_of(p, NULL), *b = svg_of(q, NULL);
+	char *a = svg_file_of(p, NULL), *b = svg_file_of(q, NULL);
 
 	assert_string_equal(a, b);
 	free(b);
 	/* What differs in content differs in the id that scopes style and script. */
-	add(q, "_start;other", 1);
-	b = svg_of(q, NULL);
+	svg_file_add(q, "_start;other", 1);
+	b = svg_file_of(q, NULL);
 	assert_string_not_equal(strstr(a, "id=\"fg"), strstr(b, "id=\"fg"));
 	assert_int_not_equal(memcmp(strstr(a, "id=\"fg"), strstr(b, "id=\"fg"), 14), 0);
 	free(a);
@@ -490,15 +346,15 @@ static void test_hostile_text(void **state)
 	assert_int_equal(cresset_profile_set_period(p, nasty, nasty, INT64_MIN), 0);
 	cresset_profile_set_time(p, INT64_MAX, INT64_MAX);
 	options.title = nasty;
-	text = svg_of(p, &options);
-	assert_well_formed(text);
+	text = svg_file_of(p, &options);
+	svg_file_check(text);
 	assert_null(strstr(text, "<script>alert"));
-	assert_int_equal(count(text, "<script>"), 1);
+	assert_int_equal(svg_file_count(text, "<script>"), 1);
 	free(text);
 	options.title = NULL;
-	text = svg_of(p, &options);
-	assert_well_formed(text);
-	assert_int_equal(count(text, "<script>"), 1);
+	text = svg_file_of(p, &options);
+	svg_file_check(text);
+	assert_int_equal(svg_file_count(text, "<script>"), 1);
 	free(text);
 	cresset_profile_free(p);
 }
@@ -509,15 +365,15 @@ static void test_empty_profile(void **state)
 	char *text;
 
 	assert_int_equal(cresset_profile_new(&p), 0);
-	text = svg_of(p, NULL);
-	assert_well_formed(text);
+	text = svg_file_of(p, NULL);
+	svg_file_check(text);
 	assert_non_null(strstr(text, ">no samples</text>"));
 	assert_null(strstr(text, "<script>"));
 	free(text);
 	cresset_profile_free(p);
-	p = new_profile();
-	text = svg_of(p, NULL);
-	assert_well_formed(text);
+	p = svg_file_profile();
+	text = svg_file_of(p, NULL);
+	svg_file_check(text);
 	assert_non_null(strstr(text, ">no samples</text>"));
 	free(text);
 	cresset_profile_free(p);
@@ -532,8 +388,8 @@ static void test_options(void **state)
 	options.title = "My <title>";
 	options.value_index = 0;
 	options.min_width = 2;
-	text = svg_of(p, &options);
-	assert_well_formed(text);
+	text = svg_file_of(p, &options);
+	svg_file_check(text);
 	assert_non_null(strstr(text, "My &lt;title&gt;</title>"));
 	assert_non_null(strstr(text, "<title>parse\n60 samples, 60.00 %</title>"));
 	assert_non_null(strstr(text, "<title>… 1 frame\n1 sample, 1.00 %</title>"));
@@ -541,13 +397,13 @@ static void test_options(void **state)
 	assert_non_null(strstr(text, "Frames narrower than 2 % are merged"));
 	free(text);
 	options.value_index = 7;
-	assert_int_equal(write_svg(p, &options, &text), -EINVAL);
+	assert_int_equal(svg_file_write(p, &options, &text), -EINVAL);
 	cresset_profile_free(p);
 }
 
 static void test_huge_values(void **state)
 {
-	struct cresset_profile *p = new_profile();
+	struct cresset_profile *p = svg_file_profile();
 	const int64_t values[] = {INT64_MAX, INT64_MAX};
 	uint32_t location, stack;
 	char *text;
@@ -557,8 +413,8 @@ static void test_huge_values(void **state)
 		assert_int_equal(cresset_profile_add_stack(p, &location, 1, &stack), 0);
 		assert_int_equal(cresset_profile_add_sample(p, stack, 0, values), 0);
 	}
-	text = svg_of(p, NULL);
-	assert_well_formed(text);
+	text = svg_file_of(p, NULL);
+	svg_file_check(text);
 	assert_non_null(strstr(text, "<title>a\n2562048 h, 100.00 %</title>"));
 	assert_non_null(strstr(text, "2 samples were cut"));
 	free(text);
@@ -588,7 +444,7 @@ static void test_allocations_fail(void **state)
 
 	for (unsigned int n = 1; refused && alloc_fail_next(&n, 10000);) {
 		text = NULL;
-		r = write_svg(p, NULL, &text);
+		r = svg_file_write(p, NULL, &text);
 		refused = alloc_fail_end();
 		assert_int_equal(r, refused ? -ENOMEM : 0);
 		free(text);

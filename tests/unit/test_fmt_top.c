@@ -294,6 +294,109 @@ static void test_allocations(void **state)
 	cresset_profile_free(p);
 }
 
+/* ---- Compared. */
+
+static char *changes(const char *before, const char *after,
+		     const struct cresset_format_options *options)
+{
+	struct cresset_format_options o = CRESSET_FORMAT_OPTIONS_INIT;
+	struct cresset_profile *base, *p = NULL;
+	struct cresset_error err;
+	char *text;
+	size_t n;
+
+	if (options)
+		o = *options;
+	assert_int_equal(format_from_memory("folded", before, strlen(before), &base, &err), 0);
+	assert_int_equal(format_from_memory("folded", after, strlen(after), &p, &err), 0);
+	o.base = base;
+	assert_int_equal(format_to_memory("top", p, &o, &text, &n), 0);
+	cresset_profile_free(base);
+	cresset_profile_free(p);
+	return text;
+}
+
+static void test_changes(void **state)
+{
+	struct cresset_format_options options = CRESSET_FORMAT_OPTIONS_INIT;
+	static const char before[] = "main;a;a 30\nmain;gone 20\n";
+	static const char after[] = "main;a;a 50\nmain;new 10\nmain 20\n";
+	char *text = changes(before, after, NULL);
+
+	assert_string_equal(text,
+			    "samples: before 50, after 80, +30 (+37.5 %)\n"
+			    "\n"
+			    "     SELF                         TOTAL\n"
+			    "  CHANGE%  CHANGE  BEFORE  AFTER  CHANGE  BEFORE  AFTER  FUNCTION\n"
+			    "   +25.0%     +20       0     20     +30      50     80  main\n"
+			    "   +25.0%     +20      30     50     +20      30     50  a\n"
+			    "   -25.0%     -20      20      0     -20      20      0  gone\n"
+			    "   +12.5%     +10       0     10     +10       0     10  new\n");
+	free(text);
+	options.normalize = true;
+	options.top = 1;
+	text = changes(before, after, &options);
+	assert_non_null(strstr(text, "samples: before 50, scaled to the 80 after\n"));
+	assert_non_null(strstr(text, "   -40.0%     -32      32      0     -32      32      0  "
+				     "gone\n... and 3 more\n"));
+	free(text);
+	/* Nothing on one side, nothing on either. */
+	text = changes("", after, &options);
+	assert_non_null(strstr(text, "+62.5%"));
+	free(text);
+	text = changes("", "", NULL);
+	assert_non_null(strstr(text, "no samples\n"));
+	free(text);
+	text = changes("a 9223372036854775807\nb 9223372036854775807\n", "a 1\n", &options);
+	assert_non_null(strstr(text, "scaled"));
+	free(text);
+}
+
+/* A module that only one side knows does not part a function from itself. */
+static void test_changes_without_modules(void **state)
+{
+	struct cresset_format_options options = CRESSET_FORMAT_OPTIONS_INIT;
+	struct cresset_profile *p = test_case_profile("recorded"), *base;
+	struct cresset_error err;
+	char *text, *folded;
+	size_t n;
+
+	options.value_index = 0;
+	assert_int_equal(format_to_memory("folded", p, &options, &folded, &n), 0);
+	assert_int_equal(format_from_memory("folded", folded, n, &base, &err), 0);
+	options.base = base;
+	assert_int_equal(format_to_memory("top", p, &options, &text, &n), 0);
+	assert_null(strstr(text, "MODULE"));
+	free(text);
+	free(folded);
+	cresset_profile_free(base);
+	cresset_profile_free(p);
+}
+
+static void test_changes_allocations(void **state)
+{
+	struct cresset_format_options options = CRESSET_FORMAT_OPTIONS_INIT;
+	struct cresset_profile *base = test_case_profile("off_cpu");
+	struct cresset_profile *p = test_case_profile("wakers");
+	unsigned int n;
+
+	options.base = base;
+	for (n = 1; alloc_fail_next(&n, 10000);) {
+		char *text = NULL;
+		size_t size;
+		int r = format_to_memory("top", p, &options, &text, &size);
+		bool failed = alloc_fail_end();
+
+		free(text);
+		if (!failed)
+			break;
+		assert_int_equal(r, -ENOMEM);
+	}
+	assert_true(n > 5);
+	cresset_profile_free(base);
+	cresset_profile_free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -308,6 +411,9 @@ int main(void)
 		cmocka_unit_test(test_utf8),
 		cmocka_unit_test_prestate(test_allocations, "recorded"),
 		cmocka_unit_test_prestate(test_allocations, "wall"),
+		cmocka_unit_test(test_changes),
+		cmocka_unit_test(test_changes_without_modules),
+		cmocka_unit_test(test_changes_allocations),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

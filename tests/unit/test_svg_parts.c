@@ -161,11 +161,15 @@ static void test_contrast(void **state)
 
 		assert_true(contrast(ink.text, ink.background) >= 4.5);
 		assert_true(contrast(ink.faint, ink.background) >= 4.5);
-		for (uint32_t kind = 0; kind < SVG_N_KINDS; kind++)
+		for (uint32_t kind = 0; kind < SVG_N_KINDS; kind++) {
+			bool pale = kind == SVG_KIND_MERGED || kind == SVG_KIND_GONE;
+
 			for (uint32_t i = 0; i < SVG_N_SHADES; i++)
-				assert_true(
-					contrast(kind == SVG_KIND_MERGED ? ink.merged : ink.frame,
-						 svg_palette_color(kind, i, dark)) >= 4.5);
+				assert_true(contrast(pale ? ink.merged : ink.frame,
+						     svg_palette_color(kind, i, dark)) >= 4.5);
+		}
+		/* An edge is not text: WCAG 2.1, 1.4.11. */
+		assert_true(contrast(ink.gone, ink.background) >= 3);
 	}
 }
 
@@ -181,13 +185,31 @@ static void test_kinds_differ(void **state)
 						     svg_palette_color(b, 0, dark));
 }
 
+/* The steps of a comparison differ in lightness too, in one direction. */
+static void test_steps(void **state)
+{
+	for (int dark = 0; dark < 2; dark++)
+		for (uint32_t kind = SVG_KIND_LESS; kind <= SVG_KIND_MORE; kind++) {
+			uint32_t weaker = svg_palette_color(SVG_KIND_SAME, 0, dark);
+
+			for (uint32_t i = 0; i < 4; i++) {
+				uint32_t color = svg_palette_color(kind, i, dark);
+
+				assert_int_not_equal(color, weaker);
+				if (i)
+					assert_true((luminance(color) > luminance(weaker)) == dark);
+				weaker = color;
+			}
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_text_escapes), cmocka_unit_test(test_text_is_utf8),
 		cmocka_unit_test(test_text_is_cut),  cmocka_unit_test(test_values),
 		cmocka_unit_test(test_percent),	     cmocka_unit_test(test_contrast),
-		cmocka_unit_test(test_kinds_differ),
+		cmocka_unit_test(test_kinds_differ), cmocka_unit_test(test_steps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
