@@ -266,8 +266,12 @@ static void put_stacks(const struct svg *g, int y, uint32_t kind, const char *wh
 
 	value_text(g, value, number);
 	svg_number_grouped(grouped, n);
-	snprintf(text, sizeof(text), "%s: %.30s stack%s, %.60s%s", what, grouped, n == 1 ? "" : "s",
-		 number, n && kind == SVG_KIND_GONE ? ", as wide as before" : "");
+	if (n)
+		snprintf(text, sizeof(text), "%s: %.30s stack%s, %.60s%s", what, grouped,
+			 n == 1 ? "" : "s", number,
+			 kind == SVG_KIND_GONE ? ", as wide as before" : "");
+	else
+		snprintf(text, sizeof(text), "%s: none", what);
 	if (kind == SVG_KIND_GONE)
 		put_swatch(g, SIDES_X, y - 9, 2 * SWATCH, kind, 0);
 	put_text(g, SIDES_X + 2 * SWATCH + 6, y, text);

@@ -95,12 +95,35 @@ is "diff's columns" "$(json '",".join(j["columns"][5:])')" total_before,self_bef
 is "both sums" "$(json 'j["nodes"][0][3] == j["totals"][0]["total"], j["nodes"][0][5] == j["diff_totals"][0]["total"], j["nodes"][0][5] > 0')" "(True, True, True)"
 get 200 /api/v1/labels
 for f in svg folded pprof top cresset; do
-	if [ "$(json "[f['diff'] for f in j['formats'] if f['name'] == '$f']")" = "[True]" ]; then
-		curl -sf -o diff.out "$url/api/v1/diff?diff-from=-2h&format=$f" || fail "no diff as $f"
-	else
-		curl -sf -o diff.out "$url/api/v1/diff?diff-from=-2h&format=$f" && fail "$f cannot show two"
-	fi
+	can=$(json "[f['diff'] for f in j['formats'] if f['name'] == '$f']")
+	case $f in
+	svg | folded | top)
+		is "diff as $f" "$can" "[True]"
+		curl -sf -o "diff.$f" "$url/api/v1/diff?diff-from=-2h&format=$f" || fail "no diff as $f" ;;
+	*)
+		is "diff as $f" "$can" "[False]"
+		curl -sf -o diff.out "$url/api/v1/diff?diff-from=-2h&format=$f" && fail "$f cannot show two" ;;
+	esac
 done
+xmllint --noout diff.svg || fail "no SVG of a diff"
+has diff.svg ' against '
+has diff.svg 'before [0-9.]* [a-z]*, after '
+grep -vE '^[^ ].* [0-9]+ [0-9]+$' diff.folded && fail "not difffolded's lines"
+has diff.top 'CHANGE%'
+# The same twice, and what each side has is what a query for it alone has.
+range="from=$((now - 150))&to=$((now + 9))" before="from=$((now - 400))&to=$((now - 150))"
+get 200 "/api/v1/diff?$range&diff-from=$((now - 400))&diff-to=$((now - 150))&format=folded&$demo"
+cp body diff.folded
+get 200 "/api/v1/diff?$range&diff-from=$((now - 400))&diff-to=$((now - 150))&format=folded&$demo"
+cmp -s body diff.folded || fail "the same diff gave other bytes"
+get 200 "/api/v1/query?$range&format=folded&$demo"
+awk '$NF > 0 { sub(/ [0-9]+ [0-9]+$/, " " $NF); print }' diff.folded | LC_ALL=C sort >after.folded
+LC_ALL=C sort body | cmp -s - after.folded || fail "the diff's second numbers are not the range's"
+get 200 "/api/v1/query?$before&format=folded&$demo"
+awk '$(NF - 1) > 0 { sub(/ [0-9]+$/, ""); print }' diff.folded | LC_ALL=C sort >before.folded
+LC_ALL=C sort body | cmp -s - before.folded || fail "the diff's first numbers are not the base's"
+get 200 "/api/v1/diff?$range&diff-from=$((now - 400))&diff-to=$((now - 150))&format=svg&normalize=1&$demo"
+has body 'scaled to the'
 
 # ---- What is wrong is said, in the way of the endpoint, and no answer to another question given.
 wrong() {

@@ -253,6 +253,42 @@ def looks(p):
     p.screenshot(os.path.join(OUT, "page-empty.png"))
 
 
+def comparing(p):
+    """With the range before: windows of 10 s, of which the last two are compared with two more."""
+    p.size(1280, 900)
+    now = int(time.time())
+    fixed = f"from={(now - 30) * 1000}&to={now * 1000}"
+    p.visit(URL + "/?sel=api&" + fixed)
+    check("parse_json" in p.frames() and " against " not in p.text("#flame svg>title"), "before")
+    p.press("#toggles a", "compare with the range before")
+    check(p.query().get("diff") == "1", "compared:", p.query())
+    check(" against " in p.text("#flame svg>title"), p.text("#flame svg>title"))
+    check("parse_json" in p.frames(), "its frames:", p.frames()[:5])
+    titles = p.js("[...document.querySelectorAll('#flame .fs>g>title')].map((t) => t.textContent)")
+    check(all("before" in t for t in titles), "a box without its change:", titles[:3])
+    links = p.js("[...document.querySelectorAll('#files a')].map((a) => [a.textContent, a.href])")
+    check(sorted(name for name, _ in links) == ["folded", "json", "svg", "top"], "its downloads:", links)
+    for name, href in links:
+        got = p.js(f"fetch({href!r}).then((r) => r.status)")
+        check(got == 200, "download of", name, got)
+    # The graph's own script zooms in it, and the sign stays with the names.
+    at = p.js("(() => { const g = [...document.querySelectorAll('#flame .fs>g')].find((g) => "
+              "g.querySelector('title').textContent.startsWith('parse_json')); "
+              "g.scrollIntoView({block: 'center'}); const r = g.getBoundingClientRect(); "
+              "return [r.x + r.width / 2, r.y + r.height / 2]; })()")
+    p.click(*at)
+    label = p.js("[...document.querySelectorAll('#flame .fs>g')].find((g) => "
+                 "g.querySelector('title').textContent.startsWith('parse_json'))"
+                 ".querySelector('text').textContent")
+    change = p.js("[...document.querySelectorAll('#flame .fs>g')].find((g) => "
+                  "g.querySelector('title').textContent.startsWith('parse_json')).dataset.c ?? ''")
+    check(label == ("parse_json " + change).strip(), "label:", label, change)
+    p.screenshot(os.path.join(OUT, "page-compared.png"))
+    p.press("#toggles a", "compare with the range before")
+    check("diff" not in p.query(), "no longer compared:", p.query())
+    check(" against " not in p.text("#flame svg>title"), "one profile again")
+
+
 def downloads(p):
     p.visit(URL + "/?sel=api")
     links = p.js("[...document.querySelectorAll('#files a')].map((a) => [a.textContent, a.href])")
@@ -267,7 +303,7 @@ def downloads(p):
 
 page = Page()
 try:
-    for part in (listing, selecting, graph, forms, keyboard, downloads, hostile, looks):
+    for part in (listing, selecting, graph, forms, keyboard, downloads, comparing, hostile, looks):
         part(page)
     page.keep()
     for url in page.asked:
