@@ -95,8 +95,9 @@ struct agent_complaints {
 };
 
 /*
- * From a file; path NULL: the defaults. Complaints are added to those that are there. 0 (with warnings, perhaps), -EINVAL, -EFBIG, -ENOMEM or
- * what open() and read() say; in any case but 0 there is at least one complaint.
+ * From a file; path NULL: the defaults. Complaints are added to those that are there. 0 (with
+ * warnings, perhaps), -EINVAL, -EFBIG, -ENOMEM or what open() and read() say; in any case but 0
+ * there is at least one complaint.
  */
 int agent_config_load(const char *path, struct agent_config **ret,
 		      struct agent_complaints *complaints);
