@@ -5,11 +5,15 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include <cresset/profile.h>
+
+#include "core/merge.h"
+#include "support/alloc_fail.h"
 
 static int setup(void **state)
 {
@@ -292,6 +296,112 @@ static void profiles_of_other_values_do_not_merge(void **state)
 	cresset_profile_free(p);
 }
 
+/* ---- A part of another profile. */
+
+static const size_t second_and_none[] = {1, 99};
+
+static bool not_the_first(void *arg, size_t i)
+{
+	return i != 0;
+}
+
+static int one_set(void *arg, size_t i, struct cresset_profile *p, uint32_t *ret)
+{
+	struct cresset_label label = {.num = 7};
+	int r = cresset_profile_add_string(p, "group", 5, &label.key);
+
+	return r ? r : cresset_profile_add_labels(p, &label, 1, ret);
+}
+
+/* Three stacks f0, f1, f2 with values {i + 1, 10 * i}, each with a label of its own. */
+static struct cresset_profile *of_two_values(void)
+{
+	struct cresset_profile *p = NULL;
+	char name[8];
+
+	assert_int_equal(cresset_profile_new(&p), 0);
+	assert_int_equal(cresset_profile_add_value_type(p, "samples", "count"), 0);
+	assert_int_equal(cresset_profile_add_value_type(p, "cpu", "nanoseconds"), 0);
+	for (int64_t i = 0; i < 3; i++) {
+		const int64_t values[] = {i + 1, 10 * i};
+		struct cresset_label label = {.key = string(p, "n"), .num = i};
+		uint32_t set;
+
+		snprintf(name, sizeof(name), "f%d", (int)i);
+		assert_int_equal(cresset_profile_add_labels(p, &label, 1, &set), 0);
+		assert_int_equal(
+			cresset_profile_add_sample(p, stack(p, (uint32_t[]){frame(p, name, 0)}, 1),
+						   set, values),
+			0);
+	}
+	return p;
+}
+
+static int merge_part(const struct cresset_profile *src, const struct profile_part *part,
+		      struct cresset_profile **ret)
+{
+	struct cresset_profile *p = NULL;
+	int r = cresset_profile_new(&p);
+
+	r = r ? r : cresset_profile_add_value_type(p, "cpu", "nanoseconds");
+	r = r ? r : cresset_profile_add_value_type(p, "blocked", "nanoseconds");
+	r = r ? r : profile_merge_part(p, src, part);
+	if (r) {
+		cresset_profile_free(p);
+		return r;
+	}
+	*ret = p;
+	return 0;
+}
+
+static void a_part_has_what_was_asked_for(void **state)
+{
+	struct cresset_profile *src = of_two_values(), *p = NULL;
+	struct profile_part part = {.types = second_and_none};
+
+	/* The first sample has nothing but 0 there: it, its stack and its labels are left out. */
+	assert_int_equal(merge_part(src, &part, &p), 0);
+	assert_int_equal(cresset_profile_n_samples(p), 2);
+	assert_int_equal(cresset_profile_n_stacks(p), 2);
+	assert_int_equal(cresset_profile_n_label_sets(p), 2);
+	assert_int_equal(cresset_profile_values(p, 0)[0], 10);
+	assert_int_equal(cresset_profile_values(p, 0)[1], 0);
+	assert_int_equal(
+		cresset_profile_find_label(p, cresset_profile_sample(p, 0)->labels, "n")->num, 1);
+	cresset_profile_free(p);
+
+	/* All values as they are, but for the first sample, below one label. */
+	part = (struct profile_part){.wants = not_the_first, .labels = one_set};
+	assert_int_equal(merge_part(src, &part, &p), 0);
+	assert_int_equal(cresset_profile_n_samples(p), 2);
+	assert_int_equal(cresset_profile_n_label_sets(p), 1);
+	assert_int_equal(cresset_profile_total(p, 0), 5);
+	assert_int_equal(cresset_profile_total(p, 1), 30);
+	/* Neither time nor stats are its business. */
+	assert_int_equal(cresset_profile_duration_ns(p), 0);
+	assert_int_equal(profile_merge_part(p, p, &part), -EINVAL);
+	cresset_profile_free(p);
+	cresset_profile_free(src);
+}
+
+static void a_part_without_memory(void **state)
+{
+	struct cresset_profile *src = of_two_values(), *p = NULL;
+	const struct profile_part part = {.types = second_and_none, .labels = one_set};
+	bool refused = true;
+
+	for (unsigned int n = 1; refused && alloc_fail_next(&n, 1000);) {
+		int r = merge_part(src, &part, &p);
+
+		refused = alloc_fail_end();
+		assert_int_equal(r, refused ? -ENOMEM : 0);
+	}
+	assert_false(refused);
+	assert_int_equal(cresset_profile_total(p, 0), 30);
+	cresset_profile_free(p);
+	cresset_profile_free(src);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -310,6 +420,8 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(profiles_of_other_values_do_not_merge, setup,
 						teardown),
+		cmocka_unit_test(a_part_has_what_was_asked_for),
+		cmocka_unit_test(a_part_without_memory),
 	};
 
 	return cmocka_run_group_tests_name("profile", tests, NULL, NULL);
