@@ -104,7 +104,6 @@ has watched.folded 'wait_busy'
 [ "$(stat -c %U "$TMP/user.store")" = nobody ] || fail "whose store is it?"
 # Another configuration still makes a recorder, and a server.
 sed -i 's/^window = 1s/window = 1s\nfreq = 49/' user.conf
-old=$url
 port=$(free_port)
 url=http://127.0.0.1:$port
 sed -i "s/^listen = .*/listen = 127.0.0.1:$port/" user.conf
