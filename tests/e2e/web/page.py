@@ -256,8 +256,10 @@ def looks(p):
 def comparing(p):
     """With the range before: windows of 10 s, of which the last two are compared with two more."""
     p.size(1280, 900)
-    now = int(time.time())
-    fixed = f"from={(now - 30) * 1000}&to={now * 1000}"
+    # The store was filled when the driver began, which may be a minute ago by now.
+    last = p.js("fetch('/api/v1/query?from=-1h').then((r) => r.json()).then((r) => r.completeness.last_ns)")
+    end = last // 1000000
+    fixed = f"from={end - 30000}&to={end}"
     p.visit(URL + "/?sel=api&" + fixed)
     check("parse_json" in p.frames() and " against " not in p.text("#flame svg>title"), "before")
     p.press("#toggles a", "compare with the range before")
