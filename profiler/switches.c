@@ -18,7 +18,6 @@ enum {
 	SCAN_BUFFER_BYTES = 64 << 10,
 	SERVE_MS = 5,
 	SWEEP_MS = 250,
-	SWEEP_MAX_MS = 2000,
 	LAST_SWEEPS = 4, /* after the last wait that could be left out, or without its tables */
 	LOOK_MS = 100,	 /* at the overhead, at most so often */
 	PROBABILITY_MIN = CRESSET_CERTAIN / 1024,
@@ -78,8 +77,8 @@ static size_t take_reports(struct switches *sw, const char *buffer, size_t have,
 }
 
 /*
- * At the end of a window each thread that does not run is a row, and there may be more of them than
- * the map of rows has room for.
+ * At the end of a window each thread that does not run is a row, and there may be more of them than the map of
+ * rows has room for.
  */
 static int make_room(struct switches *sw, size_t *n_reports)
 {
@@ -356,24 +355,6 @@ static bool has_broken(struct switches *sw)
 	return sw->n_broken != before;
 }
 
-/*
- * Sweeps walk stacks from outside, which the probability does not bound. Where a budget was asked
- * for (an agent), they come the later the more they take: half of the budget at most. Waits that
- * are over by then count by the probability, as short ones do.
- */
-static void space_sweeps(struct switches *sw, uint64_t begin_ns)
-{
-	const struct session *s = sw->session;
-	double allowed = s->options.overhead_budget / 2 * (double)cpus_count(s->online, s->n_cpus);
-	uint64_t now = session_now_ns(), gap;
-
-	if (allowed <= 0)
-		return;
-	gap = (uint64_t)fmin((double)(now - begin_ns) / allowed, SWEEP_MAX_MS * (double)MS);
-	if (sw->sweep_at_ns < now + gap)
-		sw->sweep_at_ns = now + gap;
-}
-
 void switches_serve(struct switches *sw, unsigned int *ret_ms)
 {
 	uint64_t now = session_now_ns();
@@ -395,5 +376,4 @@ void switches_serve(struct switches *sw, unsigned int *ret_ms)
 	sw->n_sweeps--;
 	if (!scan(sw, CRESSET_SCAN_SWEEP, now))
 		tickets_walk(&sw->tickets, false);
-	space_sweeps(sw, now);
 }
