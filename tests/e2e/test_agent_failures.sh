@@ -12,8 +12,8 @@ if [ -z "${AGENT_TEST_NAMESPACE:-}" ]; then
 	unshare -m true 2>/dev/null || skip "needs a mount namespace"
 	AGENT_TEST_NAMESPACE=1 unshare -m --propagation private "$SRC/tests/e2e/test_agent_failures.sh"
 	result=$?
-	[ $result = 0 ] || failures=1
 	[ $result = 77 ] && exit 77
+	[ $result = 0 ] || fail "in the namespace: $result"
 	finish
 fi
 
@@ -104,7 +104,6 @@ has watched.folded 'wait_busy'
 [ "$(stat -c %U "$TMP/user.store")" = nobody ] || fail "whose store is it?"
 # Another configuration still makes a recorder, and a server.
 sed -i 's/^window = 1s/window = 1s\nfreq = 49/' user.conf
-old=$url
 port=$(free_port)
 url=http://127.0.0.1:$port
 sed -i "s/^listen = .*/listen = 127.0.0.1:$port/" user.conf
