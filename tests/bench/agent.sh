@@ -65,6 +65,7 @@ crowd=$!
 sleep 1
 start_agent
 "$bench" work 125 >/dev/null &
+busy=$!
 sleep 60
 before=$(used) bpf=$(metric cresset_overhead_seconds_total) forks=$(programs)
 sleep 60
@@ -75,7 +76,7 @@ awk -v a="$before" -v b="$after" -v k="$bpf" -v l="$(metric cresset_overhead_sec
 awk '/^VmRSS/ { rss = $2 / 1024 } /^RssAnon/ { anon = $2 / 1024 } END { printf "memory     %.1f MB resident, %.1f MB of it anonymous", rss, anon }' "/proc/$agent/status"
 awk -v k="$(metric cresset_kernel_memory_bytes)" 'BEGIN { printf "; kernel maps %.1f MB\n", k / 1e6 }'
 echo "sampling   $(metric cresset_sampling_frequency_hertz) Hz (lowered $(metric cresset_sampling_lowered_total) times), $(metric cresset_labelled_processes) processes, $(metric cresset_windows_total) windows"
-wait %2 2>/dev/null
+wait "$busy"
 end_agent
 
 # ---- In pairs, each time the other one first.

@@ -129,8 +129,12 @@ end_agent main
 contiguous "$store" 0
 query "$store" --from -1h -e off-cpu --idle -m "service=\"$service\"" -o slept.folded
 seconds=$(windows "$store" | awk '{ s += ($2 - $1) / 1e9 } END { print s }')
-within "$(awk -v s="$(total slept.folded 'wait_nanosleep')" 'BEGIN { print s / 1e9 }')" "$seconds" \
+# Two threads: the one that sleeps, and main(), which waits for it.
+within "$(awk -v s="$(total slept.folded '\\[(blocked|idle)\\]')" 'BEGIN { print s / 2e9 }')" "$seconds" \
 	"$(awk -v s="$seconds" 'BEGIN { print s / 50 }')" "seconds slept"
+# Where, from when its stack could be walked.
+at_least "$(awk -v s="$(total slept.folded 'wait_nanosleep')" -v all="$seconds" 'BEGIN { print s / 1e9 / all }')" 0.5 \
+	"share with a name"
 # The busy one was on a CPU or waited for one.
 query "$store" --from -1h -e wall --idle -m "service=\"$service\"" -o wall.folded
 within "$(awk -v s="$(total wall.folded 'wait_busy')" 'BEGIN { print s / 1e9 }')" "$seconds" \

@@ -12,8 +12,8 @@ if [ -z "${AGENT_TEST_NAMESPACE:-}" ]; then
 	unshare -m true 2>/dev/null || skip "needs a mount namespace"
 	AGENT_TEST_NAMESPACE=1 unshare -m --propagation private "$SRC/tests/e2e/test_agent_failures.sh"
 	result=$?
-	[ $result = 0 ] || failures=1
 	[ $result = 77 ] && exit 77
+	[ $result = 0 ] || fail "in the namespace: $result"
 	finish
 fi
 

@@ -64,6 +64,7 @@ adds_up() {
 		END { exit n != 0 || rest > 0 }' up.prom
 }
 wait_for 60 adds_up || fail "not all was delivered: $(grep '^cresset_upload' up.prom)"
+wait_for 30 metric_above cresset_windows_total 0 || fail "no windows after it was started anew"
 balanced
 end_agent up
 
