@@ -199,6 +199,13 @@ static int attach_programs(struct switches *sw)
 	return sw->scan_link ? 0 : -errno;
 }
 
+static uint64_t sweep_ns(const struct switches *sw)
+{
+	uint64_t ns = sw->session->options.long_wait_ns;
+
+	return ns ? ns : SWEEP_MS * MS;
+}
+
 /* Sweeps begin at a random moment, so that no program's rhythm hides from them. */
 static uint64_t random_below(uint64_t limit)
 {
@@ -216,9 +223,9 @@ int switches_attach(struct switches *sw, struct cresset_error *err)
 
 	if (!r) {
 		control->seeding = 1;
-		control->sweep_ns = SWEEP_MS * MS;
+		control->sweep_ns = sweep_ns(sw);
 		sw->budget_ns = session_now_ns();
-		sw->sweep_at_ns = sw->budget_ns + random_below(SWEEP_MS * MS);
+		sw->sweep_at_ns = sw->budget_ns + random_below(sweep_ns(sw));
 		control->start_ns = sw->session->start_ns = session_now_ns();
 		r = scan(sw, CRESSET_SCAN_SEED, control->start_ns);
 		control->seeding = 0;
@@ -370,7 +377,7 @@ void switches_serve(struct switches *sw, unsigned int *ret_ms)
 		return;
 	}
 	while (sw->sweep_at_ns <= now)
-		sw->sweep_at_ns += SWEEP_MS * MS;
+		sw->sweep_at_ns += sweep_ns(sw);
 	if (!sw->n_sweeps || !sw->scan_link)
 		return;
 	sw->n_sweeps--;
