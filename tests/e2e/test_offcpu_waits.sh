@@ -8,6 +8,11 @@
 # runnable alone, within 1 % of its time off the CPU (or 20 us a wait, which is what looking at three
 # clocks can take); at least 99 % of it with that caller. One thread sleeps through everything. No
 # frame of the profiler or of tracing is in any stack.
+#
+# Threads that are preempted all the time get 2.5 %: that is the error of the clock which they measure
+# with. When a wake-up preempts a thread the scheduler does not read its clock again (rq_clock_skip_update),
+# so the thread stops running, in its books, when the other was woken: 3 to 17 us before the switch, up to
+# 1.8 % here with some 8,000 preemptions in 1.4 s; the profile has the switch.
 . "$(dirname "$0")/lib.sh"
 need_bpf
 seconds=${1:-2}
@@ -40,6 +45,7 @@ for build in waits waits_fp; do
 			for (tid in kind) {
 				want = kind[tid] == "never" ? wall[tid] : off[tid]
 				limit = want / 100
+				if (kind[tid] ~ /^(spin|still)/) limit = want / 40
 				if (limit < 20000 * count[tid]) limit = 20000 * count[tid]
 				limit += broken[tid] # before the tables were there, on a busy machine
 				check("off the CPU", ours[tid "b"] + ours[tid "r"], want, limit)
