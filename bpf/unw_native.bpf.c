@@ -326,7 +326,8 @@ __noinline int cresset_slot_note(__u32 slot_id)
 	struct cresset_scratch *s = cresset_scratch(slot_id);
 	__u64 at, word;
 
-	if (!s)
+	/* Only threads that stop running remember their stacks. */
+	if (!s || slot_id % CRESSET_N_CONTEXTS != CRESSET_CONTEXT_SCHED)
 		return 0;
 	at = s->registers.sp - 8 - s->window.start;
 	word = at >> 3;
