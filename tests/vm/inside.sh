@@ -134,7 +134,8 @@ fi
 kill $tree
 
 # Where time goes: per thread it is the time that the thread has seen, and all of it is in samples. What
-# came before the tables is left out of the callers: the wait is in the code that waits.
+# came before the tables is left out of the callers: the wait is in the code that waits. No wait has a
+# frame of ours; a tick may find a CPU in the program that sees a thread being made, and then says so.
 t=wall
 if cresset record -q -e wall --exact --per-thread -o wall.folded -- /workloads/waits 6 waits.truth \
 	sleep semaphore pipe poll condition migrate never spin0 spin1 >$t.log 2>&1 &&
@@ -143,7 +144,7 @@ if cresset record -q -e wall --exact --per-thread -o wall.folded -- /workloads/w
 			n = $NF; sub(/ [0-9]+$/, "")
 			all += n; tid = $0; sub(/;.*/, "", tid); sub(/.*\//, "", tid); sum[tid] += n
 			if (/[[](blocked|idle)]$/ && !/[[]error: / && /;start;run_/) { waits += n; right += /_outer;[a-z]*_middle;[a-z]*_wait;/ ? n : 0 }
-			if (/bpf_prog_|bpf_trace_run|__traceiter/) own++
+			if (/bpf_prog_|bpf_trace_run|__traceiter/ && /\]$/ && !/bpf_prog_.*;asm_/) { own++; print "own: " $0 }
 		}
 		END {
 			for (tid in kind) {
