@@ -12,6 +12,7 @@ cresset_module(cresset_cli
 	options.c
 	outputs.c
 	progress.c
+	readfile.c
 	suggest.c
 	summary.c
 	summary_time.c

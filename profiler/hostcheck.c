@@ -5,6 +5,8 @@
  */
 #include "hostcheck.h"
 
+#include "readfile.h"
+
 #include <ctype.h>
 #include <dirent.h>
 #include <dlfcn.h>
@@ -40,15 +42,10 @@ static void remedy(struct check_result *r, const char *text)
 /* The first bytes of a file as text, without its last newline. -errno. */
 static int read_text(const char *path, char *buf, size_t size)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
+	ssize_t n = readfile_at(AT_FDCWD, path, buf, size - 1);
 
-	if (fd < 0)
-		return -errno;
-	n = read(fd, buf, size - 1);
-	close(fd);
 	if (n < 0)
-		return -EIO;
+		return (int)n;
 	while (n > 0 && buf[n - 1] == '\n')
 		n--;
 	buf[n] = '\0';

@@ -3,13 +3,13 @@
 #include "idle_rules.h"
 
 #include "idle_default.h"
+#include "readfile.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define BLANKS " \t\r"
 
@@ -262,43 +262,22 @@ void idle_rules_free(struct idle_rules *r)
 	free(r);
 }
 
-/* At most one byte more than is allowed. */
-static int read_file(const char *path, char *buf, size_t size, size_t *ret_n)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	size_t used = 0;
-	ssize_t n = 1;
-
-	if (fd < 0)
-		return -errno;
-	while (n > 0 && used < size) {
-		n = read(fd, buf + used, size - used);
-		if (n < 0 && errno == EINTR)
-			n = 1;
-		else if (n > 0)
-			used += (size_t)n;
-	}
-	n = n < 0 ? -errno : 0;
-	close(fd);
-	*ret_n = used;
-	return (int)n;
-}
-
 int idle_rules_new(const char *path, struct idle_rules **ret, struct cresset_error *err)
 {
-	size_t n = 0;
 	char *buf;
+	ssize_t n;
 	int r;
 
 	if (!path)
 		return idle_rules_parse("default\n", 8, "the shipped rules", ret, err);
 	buf = malloc(IDLE_MAX_BYTES + 1);
-	r = buf ? read_file(path, buf, IDLE_MAX_BYTES + 1, &n) : -ENOMEM;
-	if (r < 0)
-		r = cresset_error_set(err, r, "cannot read the idle rules %.200s: %s", path,
-				      strerror(-r));
+	/* One byte more than is allowed. */
+	n = buf ? readfile_at(AT_FDCWD, path, buf, IDLE_MAX_BYTES + 1) : -ENOMEM;
+	if (n < 0)
+		r = cresset_error_set(err, (int)n, "cannot read the idle rules %.200s: %s", path,
+				      strerror((int)-n));
 	else
-		r = idle_rules_parse(buf, n, path, ret, err);
+		r = idle_rules_parse(buf, (size_t)n, path, ret, err);
 	free(buf);
 	return r;
 }

@@ -12,6 +12,7 @@
 #include "agent/config_keys.h"
 #include "export/export.h"
 
+#include "readfile.h"
 #include "suggest.h"
 
 #include <cresset/sink.h>
@@ -425,43 +426,23 @@ int agent_config_check(struct agent_config *c, const char *name,
 	return r < 0 ? r : complaints->errors ? -EINVAL : 0;
 }
 
-/* At most one byte more than is allowed. */
-static int read_file(const char *path, char *buf, size_t size, size_t *ret_n)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	size_t used = 0;
-	ssize_t n = 1;
-
-	if (fd < 0)
-		return -errno;
-	while (n > 0 && used < size) {
-		n = read(fd, buf + used, size - used);
-		if (n < 0 && errno == EINTR)
-			n = 1;
-		else if (n > 0)
-			used += (size_t)n;
-	}
-	n = n < 0 ? -errno : 0;
-	close(fd);
-	*ret_n = used;
-	return (int)n;
-}
-
 int agent_config_load(const char *path, struct agent_config **ret,
 		      struct agent_complaints *complaints)
 {
 	const char *name = path ? path : "the defaults";
 	struct agent_config *c = NULL;
 	char *text = malloc(AGENT_CONFIG_MAX_BYTES + 1);
-	size_t size = 0;
-	int r = text ? 0 : -ENOMEM;
+	ssize_t n = text ? 0 : -ENOMEM;
+	int r;
 
-	if (r == 0 && path)
-		r = read_file(path, text, AGENT_CONFIG_MAX_BYTES + 1, &size);
+	/* One byte more than is allowed. */
+	if (n == 0 && path)
+		n = readfile_at(AT_FDCWD, path, text, AGENT_CONFIG_MAX_BYTES + 1);
+	r = n < 0 ? (int)n : 0;
 	if (r < 0)
 		complain(complaints, name, 0, false, "cannot read it: %s", strerror(-r));
 	else
-		r = agent_config_parse(text, size, name, &c, complaints);
+		r = agent_config_parse(text, (size_t)n, name, &c, complaints);
 	if (r == 0)
 		r = agent_config_check(c, name, complaints);
 	if (r == 0)

@@ -3,6 +3,7 @@
 #include "agent/procinfo.h"
 
 #include "core/hash.h"
+#include "readfile.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,27 +13,6 @@
 #include <unistd.h>
 
 #define KERNEL_THREAD 0x00200000u /* PF_KTHREAD, include/linux/sched.h */
-
-/* Bytes read, or -errno. */
-static ssize_t read_at(int dir, const char *name, char *buf, size_t size)
-{
-	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	size_t used = 0;
-	ssize_t n = 1;
-
-	if (fd < 0)
-		return -errno;
-	while (n > 0 && used < size) {
-		n = read(fd, buf + used, size - used);
-		if (n < 0 && errno == EINTR)
-			n = 1;
-		else if (n > 0)
-			used += (size_t)n;
-	}
-	n = n < 0 ? -errno : (ssize_t)used;
-	close(fd);
-	return n;
-}
 
 /* "PID (COMM) STATE PPID …": COMM may hold anything, brackets too. flags is field 9, the start 22.
  */
@@ -76,7 +56,7 @@ static int open_process(int proc_fd, uint32_t pid)
 static int read_stat(int dir, struct procinfo_stat *ret)
 {
 	char text[1024];
-	ssize_t n = read_at(dir, "stat", text, sizeof(text));
+	ssize_t n = readfile_at(dir, "stat", text, sizeof(text));
 
 	if (n < 0)
 		return n == -ENOENT ? -ESRCH : (int)n;
@@ -93,7 +73,7 @@ int procinfo_look(int proc_fd, uint32_t pid, struct procinfo_stat *ret, uint64_t
 		return dir;
 	r = read_stat(dir, ret);
 	if (r == 0) {
-		n = read_at(dir, "cgroup", text, sizeof(text));
+		n = readfile_at(dir, "cgroup", text, sizeof(text));
 		*ret_cgroup_hash = n < 0 ? 0 : hash_bytes(text, (size_t)n, 0);
 	}
 	close(dir);
@@ -125,14 +105,14 @@ static void read_files(int dir, bool want_environ, char *buf, struct procinfo *r
 	ssize_t n;
 
 	ret->exe_error = read_exe(dir, ret->exe);
-	n = read_at(dir, "cgroup", buf, PROCINFO_CGROUP_MAX);
+	n = readfile_at(dir, "cgroup", buf, PROCINFO_CGROUP_MAX);
 	if (n >= 0) {
 		cgroup_parse(buf, (size_t)n, &ret->cgroup);
 		ret->cgroup_hash = hash_bytes(buf, (size_t)n, 0);
 	}
 	if (!want_environ)
 		return;
-	n = read_at(dir, "environ", buf, PROCINFO_ENVIRON_MAX);
+	n = readfile_at(dir, "environ", buf, PROCINFO_ENVIRON_MAX);
 	ret->environ_error = n < 0 ? (int)n : 0;
 	ret->environ_n = n < 0 ? 0 : (size_t)n;
 	ret->environ_cut = ret->environ_n == PROCINFO_ENVIRON_MAX;
