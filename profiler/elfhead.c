@@ -5,10 +5,11 @@
  */
 #include "elfhead.h"
 
+#include "pread_exact.h"
+
 #include <elf.h>
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
 	MAX_PHDRS = 1024,
@@ -27,27 +28,6 @@ struct phdrs {
 	bool is_64;
 };
 
-/* All of size bytes, or -ENOEXEC. */
-static int read_exact(int fd, void *buf, size_t size, uint64_t offset)
-{
-	size_t have = 0;
-
-	if (offset > INT64_MAX - size)
-		return -ENOEXEC;
-	while (have < size) {
-		ssize_t n = pread(fd, (char *)buf + have, size - have, (off_t)(offset + have));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			return -ENOEXEC;
-		have += (size_t)n;
-	}
-	return 0;
-}
-
 static int read_header(int fd, struct phdrs *ret)
 {
 	union {
@@ -58,7 +38,7 @@ static int read_header(int fd, struct phdrs *ret)
 	int r;
 
 	memset(&h, 0, sizeof(h));
-	r = read_exact(fd, &h, sizeof(h.e32), 0);
+	r = pread_exact(fd, &h, sizeof(h.e32), 0);
 	if (r)
 		return r;
 	if (memcmp(h.ident, ELFMAG, SELFMAG) || h.ident[EI_DATA] != NATIVE_DATA)
@@ -72,7 +52,7 @@ static int read_header(int fd, struct phdrs *ret)
 		ret->entry_bytes = sizeof(Elf32_Phdr);
 		return 0;
 	}
-	r = read_exact(fd, &h, sizeof(h.e64), 0);
+	r = pread_exact(fd, &h, sizeof(h.e64), 0);
 	if (r || h.e64.e_phentsize != sizeof(Elf64_Phdr))
 		return r ? r : -ENOEXEC;
 	ret->offset = h.e64.e_phoff;
@@ -83,15 +63,15 @@ static int read_header(int fd, struct phdrs *ret)
 
 static int read_phdr(int fd, const struct phdrs *h, size_t i, Elf64_Phdr *ret)
 {
-	uint64_t offset = h->offset + i * h->entry_bytes; /* read_exact() checks the range */
+	uint64_t offset = h->offset + i * h->entry_bytes; /* pread_exact() checks the range */
 	Elf32_Phdr p;
 	int r;
 
 	if (offset < h->offset)
 		return -ENOEXEC;
 	if (h->is_64)
-		return read_exact(fd, ret, sizeof(*ret), offset);
-	r = read_exact(fd, &p, sizeof(p), offset);
+		return pread_exact(fd, ret, sizeof(*ret), offset);
+	r = pread_exact(fd, &p, sizeof(p), offset);
 	if (r)
 		return r;
 	*ret = (Elf64_Phdr){
@@ -145,7 +125,7 @@ static void read_note(int fd, const Elf64_Phdr *p, struct elfhead *e)
 	uint8_t notes[MAX_NOTE_BYTES];
 	size_t size = p->p_filesz < sizeof(notes) ? (size_t)p->p_filesz : sizeof(notes);
 
-	if (read_exact(fd, notes, size, p->p_offset))
+	if (pread_exact(fd, notes, size, p->p_offset))
 		return;
 	e->build_id_size =
 		elfhead_build_id(notes, size, p->p_align, e->build_id, sizeof(e->build_id));

@@ -9,6 +9,8 @@
  */
 #include "elf_image.h"
 
+#include "openfile.h"
+
 #include "core/arena.h"
 #include "core/vec.h"
 
@@ -44,7 +46,7 @@ struct kept {
 
 int elf_image_pread(const struct elf_image *e, uint64_t offset, void *buf, size_t size)
 {
-	size_t done = 0;
+	ssize_t done;
 
 	if (offset > e->size || size > e->size - offset)
 		return -EIO;
@@ -53,16 +55,8 @@ int elf_image_pread(const struct elf_image *e, uint64_t offset, void *buf, size_
 			memcpy(buf, e->memory + offset, size);
 		return 0;
 	}
-	while (done < size) {
-		ssize_t n = pread(e->fd, (char *)buf + done, size - done, (off_t)(offset + done));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		done += (size_t)n;
-	}
-	return 0;
+	done = openfile_read(e->fd, buf, size, offset);
+	return done < 0 ? (int)done : (size_t)done < size ? -EIO : 0;
 }
 
 static int image_add_section(struct elf_image *e, Elf *elf, size_t shstrndx, Elf_Scn *scn)

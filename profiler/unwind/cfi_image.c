@@ -5,12 +5,13 @@
  */
 #include "unwind/cfi_image.h"
 
+#include "pread_exact.h"
+
 #include <dwarf.h>
 #include <elf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -33,26 +34,13 @@ struct reading {
 /* All of size bytes, or -ENOEXEC. */
 static int read_exact(const struct cfi_bytes *b, void *buf, size_t size, uint64_t offset)
 {
-	size_t have = 0;
-
 	if (offset > b->size || size > b->size - offset)
 		return -ENOEXEC;
 	if (b->fd < 0) {
 		memcpy(buf, b->data + offset, size);
 		return 0;
 	}
-	while (have < size) {
-		ssize_t n = pread(b->fd, (char *)buf + have, size - have, (off_t)(offset + have));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			return -ENOEXEC;
-		have += (size_t)n;
-	}
-	return 0;
+	return pread_exact(b->fd, buf, size, offset);
 }
 
 /* size > 0 bytes in memory of their own, with a NUL behind them. */
