@@ -8,11 +8,9 @@
  */
 #include "agent/agent.h"
 #include "command.h"
-#include "help.h"
 #include "term.h"
 
 #include <cresset/sink.h>
-#include <errno.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -144,7 +142,7 @@ static int run_agent(const struct command *self, const char *path)
 	sigprocmask(SIG_BLOCK, &set, &others);
 	r = agent_start(a, config, path, log_line, getenv("JOURNAL_STREAM"), &err);
 	if (r < 0) {
-		say_error(self, "%s", err.text[0] ? err.text : strerror(-r));
+		say_failure(self, r, &err);
 	} else {
 		serve(a);
 		/* A second signal ends it at once; but not a reload that comes too late. */
@@ -157,27 +155,24 @@ static int run_agent(const struct command *self, const char *path)
 	return r < 0 ? EXIT_FAILED : 0;
 }
 
+static int run_parsed(const struct command *self, const struct agent_options *o,
+		      const struct vec *words)
+{
+	if (words->n)
+		return say_usage(self, "the agent takes no arguments but options");
+	return o->check ? check(self, path_of(o)) : run_agent(self, path_of(o));
+}
+
 static int run(const struct command *self, char *const *args, size_t n)
 {
 	struct agent_options o = {.config = NULL};
-	struct cresset_error err = {.text = ""};
 	struct vec words;
-	int r;
+	int code;
 
-	vec_init(&words, sizeof(const char *));
-	options_init(rows, &o);
-	r = options_parse(rows, OPTION_WORDS_MIXED, args, n, &o, &words, &err);
-	if (r == OPTIONS_HELP)
-		r = help_show(self);
-	else if (r < 0)
-		r = say_usage(self, err.text);
-	else if (words.n)
-		r = say_usage(self, "the agent takes no arguments but options");
-	else
-		r = o.check ? check(self, path_of(&o)) : run_agent(self, path_of(&o));
-	options_release(rows, &o);
-	vec_release(&words);
-	return r;
+	if (command_begin(self, OPTION_WORDS_MIXED, args, n, &o, &words, &code))
+		code = run_parsed(self, &o, &words);
+	command_end(self, &o, &words);
+	return code;
 }
 
 /* "[agent] freq=HZ" for each key of the file. */

@@ -5,14 +5,11 @@
  */
 #include "command.h"
 #include "emit.h"
-#include "help.h"
 #include "input.h"
 #include "outputs.h"
 #include "term.h"
 
-#include <errno.h>
 #include <signal.h>
-#include <string.h>
 
 struct convert_options {
 	struct vec outputs;
@@ -87,9 +84,8 @@ static int convert(const struct command *self, const struct convert_options *o, 
 	r = input_shown_read(&in, path, o->diff.base, o->idle.rules,
 			     o->no_symbols ? NULL : &o->symbols, &err);
 	if (r < 0) {
-		say_error(self, "%s", err.text[0] ? err.text : strerror(-r));
 		input_shown_release(&in);
-		return EXIT_FAILED;
+		return say_failure(self, r, &err);
 	}
 	r = emit_value_index(in.profile, o->view.value, &fo.value_index, &err);
 	if (r < 0) {
@@ -110,45 +106,40 @@ static int convert(const struct command *self, const struct convert_options *o, 
 	return failed ? EXIT_FAILED : 0;
 }
 
+static int run_parsed(const struct command *self, const struct convert_options *o,
+		      const struct vec *words)
+{
+	const char *problem = emit_problem(&o->idle, &o->diff);
+	struct outputs outputs = {.list = {.n = 0}};
+	struct cresset_error err = {.text = ""};
+	int r;
+
+	problem = problem ? problem : input_problem(words);
+	if (!problem && !o->outputs.n && !o->format)
+		problem = "where to? give -o FILE, or -f NAME for standard output";
+	if (problem)
+		return say_usage(self, problem);
+	r = outputs_init(&outputs, &o->outputs, o->format, NULL, &err);
+	if (r == 0 && o->diff.base)
+		r = outputs_check_diff(&outputs, &err);
+	if (r < 0)
+		r = say_refusal(self, r, &err);
+	else
+		r = convert(self, o, *(const char **)vec_at(words, 0), &outputs);
+	outputs_release(&outputs);
+	return r;
+}
+
 static int run(const struct command *self, char *const *args, size_t n)
 {
 	struct convert_options o = {.view = EMIT_VIEW_INIT};
-	struct outputs outputs = {.list = {.n = 0}};
-	struct cresset_error err = {.text = ""};
 	struct vec words;
-	int r;
+	int code;
 
-	vec_init(&words, sizeof(const char *));
-	options_init(rows, &o);
-	r = options_parse(rows, OPTION_WORDS_MIXED, args, n, &o, &words, &err);
-	if (r == OPTIONS_HELP) {
-		r = help_show(self);
-	} else if (r < 0) {
-		r = say_usage(self, err.text);
-	} else if (emit_problem(&o.idle, &o.diff)) {
-		r = say_usage(self, emit_problem(&o.idle, &o.diff));
-	} else if (words.n != 1) {
-		r = say_usage(self, words.n ? "one input at a time"
-					    : "which file? ('-' is standard input)");
-	} else if (!o.outputs.n && !o.format) {
-		r = say_usage(self, "where to? give -o FILE, or -f NAME for standard output");
-	} else {
-		r = outputs_init(&outputs, &o.outputs, o.format, NULL, &err);
-		if (r == 0 && o.diff.base)
-			r = outputs_check_diff(&outputs, &err);
-		if (r == -EINVAL) {
-			r = say_usage(self, err.text);
-		} else if (r < 0) {
-			say_error(self, "%s", err.text);
-			r = EXIT_FAILED;
-		} else {
-			r = convert(self, &o, *(const char **)vec_at(&words, 0), &outputs);
-		}
-		outputs_release(&outputs);
-	}
-	options_release(rows, &o);
-	vec_release(&words);
-	return r;
+	if (command_begin(self, OPTION_WORDS_MIXED, args, n, &o, &words, &code))
+		code = run_parsed(self, &o, &words);
+	command_end(self, &o, &words);
+	return code;
 }
 
 const struct command command_convert = {

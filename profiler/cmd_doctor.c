@@ -8,7 +8,6 @@
  */
 #include "command.h"
 #include "feature.h"
-#include "help.h"
 #include "hostcheck.h"
 #include "summary.h"
 #include "term.h"
@@ -140,22 +139,13 @@ static int diagnose(const struct command *self)
 
 static int run(const struct command *self, char *const *args, size_t n)
 {
-	struct cresset_error err = {.text = ""};
 	struct vec words;
-	int r;
+	int code;
 
-	vec_init(&words, sizeof(const char *));
-	r = options_parse(rows, OPTION_WORDS_MIXED, args, n, NULL, &words, &err);
-	if (r == OPTIONS_HELP)
-		r = help_show(self);
-	else if (r < 0)
-		r = say_usage(self, err.text);
-	else if (words.n)
-		r = say_usage(self, "takes no arguments");
-	else
-		r = diagnose(self);
-	vec_release(&words);
-	return r;
+	if (command_begin(self, OPTION_WORDS_MIXED, args, n, NULL, &words, &code))
+		code = words.n ? say_usage(self, "takes no arguments") : diagnose(self);
+	command_end(self, NULL, &words);
+	return code;
 }
 
 const struct command command_doctor = {

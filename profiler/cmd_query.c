@@ -4,7 +4,6 @@
  */
 #include "command.h"
 #include "emit.h"
-#include "help.h"
 #include "idle_rules.h"
 #include "outputs.h"
 #include "query_table.h"
@@ -16,7 +15,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -319,10 +317,7 @@ static int query(const struct command *self, const struct query_options *o,
 	else if (r == 0)
 		r = query_profile(self, o, asked, outputs, s, &err);
 	store_close(s);
-	if (r >= 0)
-		return r;
-	say_error(self, "%s", err.text[0] ? err.text : strerror(-r));
-	return EXIT_FAILED;
+	return r < 0 ? say_failure(self, r, &err) : r;
 }
 
 /* NULL, or what is wrong with the options together. */
@@ -356,7 +351,7 @@ static int understand(const struct query_options *o, struct asked *asked, struct
 	return r;
 }
 
-static int run_parsed(const struct command *self, struct query_options *o)
+static int run_parsed(const struct command *self, struct query_options *o, const struct vec *words)
 {
 	static const char *const comm[] = {"comm"};
 	struct outputs outputs = {.list = {.n = 0}};
@@ -364,17 +359,15 @@ static int run_parsed(const struct command *self, struct query_options *o)
 	struct asked asked = {.match = NULL};
 	int r;
 
+	if (words->n)
+		return say_usage(self, "no file is needed: the store is given by --store");
 	o->ask.keep_labels = o->keep.n ? o->keep.data : comm;
 	o->ask.n_keep_labels = o->keep.n ? o->keep.n : 1;
 	r = understand(o, &asked, &outputs, &err);
-	if (r == -EINVAL) {
-		r = say_usage(self, err.text);
-	} else if (r < 0) {
-		say_error(self, "%s", err.text[0] ? err.text : strerror(-r));
-		r = EXIT_FAILED;
-	} else {
+	if (r < 0)
+		r = say_refusal(self, r, &err);
+	else
 		r = query(self, o, &asked, &outputs);
-	}
 	outputs_release(&outputs);
 	asked_release(&asked);
 	return r;
@@ -383,24 +376,13 @@ static int run_parsed(const struct command *self, struct query_options *o)
 static int run(const struct command *self, char *const *args, size_t n)
 {
 	struct query_options o = {.store = STORE_DEFAULT_PATH, .view = EMIT_VIEW_INIT};
-	struct cresset_error err = {.text = ""};
 	struct vec words;
-	int r;
+	int code;
 
-	vec_init(&words, sizeof(const char *));
-	options_init(rows, &o);
-	r = options_parse(rows, OPTION_WORDS_MIXED, args, n, &o, &words, &err);
-	if (r == OPTIONS_HELP)
-		r = help_show(self);
-	else if (r < 0)
-		r = say_usage(self, err.text);
-	else if (words.n)
-		r = say_usage(self, "no file is needed: the store is given by --store");
-	else
-		r = run_parsed(self, &o);
-	options_release(rows, &o);
-	vec_release(&words);
-	return r;
+	if (command_begin(self, OPTION_WORDS_MIXED, args, n, &o, &words, &code))
+		code = run_parsed(self, &o, &words);
+	command_end(self, &o, &words);
+	return code;
 }
 
 const struct command command_query = {

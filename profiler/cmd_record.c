@@ -11,7 +11,6 @@
 #include "duration.h"
 #include "emit.h"
 #include "events.h"
-#include "help.h"
 #include "idle_rules.h"
 #include "interrupt.h"
 #include "outputs.h"
@@ -287,12 +286,6 @@ static double cpu_seconds(const struct rusage *u)
 	       (double)(u->ru_utime.tv_usec + u->ru_stime.tv_usec) / 1e6;
 }
 
-static int fail(const struct record *r, int code, const struct cresset_error *err)
-{
-	say_error(r->self, "%s", err->text[0] ? err->text : strerror(-code));
-	return EXIT_FAILED;
-}
-
 static bool has_target(const struct record_options *o)
 {
 	return o->pids.n || o->tids.n || o->cgroup || o->all;
@@ -382,7 +375,7 @@ static int load(struct record *r)
 	code = cresset_recorder_new(&ro, &r->recorder, &err);
 	if (code == 0)
 		code = cresset_recorder_start(r->recorder, &err);
-	return code < 0 ? fail(r, code, &err) : 0;
+	return code < 0 ? say_failure(r->self, code, &err) : 0;
 }
 
 /* Runs until the time is over, the targets or the command have ended, or a signal came. */
@@ -451,7 +444,7 @@ static int record_samples(struct record *r)
 	progress_wipe(&r->progress);
 	code = cresset_recorder_stop(r->recorder, &r->profile, &err);
 	if (code < 0)
-		return fail(r, code, &err);
+		return say_failure(r->self, code, &err);
 	set_stats(r);
 	return 0;
 }
@@ -583,7 +576,7 @@ static int record(struct record *r)
 	if (code == 0 && r->words.n)
 		code = workload_start(&r->workload, r->words.data, r->interrupt);
 	if (code < 0)
-		return fail(r, code, &(struct cresset_error){.text = ""});
+		return say_failure(r->self, code, &(struct cresset_error){.text = ""});
 	interrupt_guard_child(r->interrupt, r->workload.pid);
 	code = load(r);
 	if (code == 0)
@@ -606,15 +599,13 @@ static int prepare(struct record *r)
 	if (problem)
 		return say_usage(r->self, problem);
 	if (r->words.n && !vec_push(&r->words, NULL, 1))
-		return fail(r, -ENOMEM, &err);
+		return say_failure(r->self, -ENOMEM, &err);
 	code = outputs_init(&r->outputs, &r->o.outputs, r->o.format, "top", &err);
-	if (code == -EINVAL)
-		return say_usage(r->self, err.text);
 	if (code < 0)
-		return fail(r, code, &err);
+		return say_refusal(r->self, code, &err);
 	code = idle_rules_new(r->o.idle.rules, &r->idle, &err);
 	if (code < 0)
-		return fail(r, code, &err);
+		return say_failure(r->self, code, &err);
 	if (r->o.symbols.debuginfod && !getenv("DEBUGINFOD_URLS"))
 		say_warning(r->self, "--debuginfod does nothing: DEBUGINFOD_URLS is not set");
 	progress_init(&r->progress, r->o.quiet);
@@ -626,18 +617,10 @@ static int run(const struct command *self, char *const *args, size_t n)
 	struct record r = {.self = self,
 			   .o = {.view = EMIT_VIEW_INIT},
 			   .workload = {.hold_fd = -1, .error_fd = -1}};
-	struct cresset_error err = {.text = ""};
 	int code;
 
-	vec_init(&r.words, sizeof(char *));
 	vec_init(&r.outputs.list, sizeof(struct output));
-	options_init(rows, &r.o);
-	code = options_parse(rows, OPTION_WORDS_TAIL, args, n, &r.o, &r.words, &err);
-	if (code == OPTIONS_HELP) {
-		code = help_show(self);
-	} else if (code < 0) {
-		code = say_usage(self, err.text[0] ? err.text : strerror(-code));
-	} else {
+	if (command_begin(self, OPTION_WORDS_TAIL, args, n, &r.o, &r.words, &code)) {
 		code = prepare(&r);
 		if (code == 0)
 			code = record(&r);
@@ -649,8 +632,7 @@ static int run(const struct command *self, char *const *args, size_t n)
 	interrupt_free(r.interrupt);
 	outputs_release(&r.outputs);
 	idle_rules_free(r.idle);
-	options_release(rows, &r.o);
-	vec_release(&r.words);
+	command_end(self, &r.o, &r.words);
 	return code;
 }
 

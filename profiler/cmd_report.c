@@ -4,14 +4,11 @@
  */
 #include "command.h"
 #include "emit.h"
-#include "help.h"
 #include "input.h"
 #include "summary.h"
 #include "term.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 struct report_options {
@@ -55,9 +52,8 @@ static int report(const struct command *self, const struct report_options *o, co
 	r = input_shown_read(&in, path, o->diff.base, o->idle.rules,
 			     o->no_symbols ? NULL : &o->symbols, &err);
 	if (r < 0) {
-		say_error(self, "%s", err.text[0] ? err.text : strerror(-r));
 		input_shown_release(&in);
-		return EXIT_FAILED;
+		return say_failure(self, r, &err);
 	}
 	r = outputs_init(&outputs, &none, "top", NULL, &err);
 	if (r == 0)
@@ -82,30 +78,27 @@ static int report(const struct command *self, const struct report_options *o, co
 	return code;
 }
 
+static int run_parsed(const struct command *self, const struct report_options *o,
+		      const struct vec *words)
+{
+	const char *problem = emit_problem(&o->idle, &o->diff);
+
+	problem = problem ? problem : input_problem(words);
+	if (problem)
+		return say_usage(self, problem);
+	return report(self, o, *(const char **)vec_at(words, 0));
+}
+
 static int run(const struct command *self, char *const *args, size_t n)
 {
 	struct report_options o = {.view = EMIT_VIEW_INIT};
-	struct cresset_error err = {.text = ""};
 	struct vec words;
-	int r;
+	int code;
 
-	vec_init(&words, sizeof(const char *));
-	options_init(rows, &o);
-	r = options_parse(rows, OPTION_WORDS_MIXED, args, n, &o, &words, &err);
-	if (r == OPTIONS_HELP)
-		r = help_show(self);
-	else if (r < 0)
-		r = say_usage(self, err.text);
-	else if (emit_problem(&o.idle, &o.diff))
-		r = say_usage(self, emit_problem(&o.idle, &o.diff));
-	else if (words.n != 1)
-		r = say_usage(self, words.n ? "one input at a time"
-					    : "which file? ('-' is standard input)");
-	else
-		r = report(self, &o, *(const char **)vec_at(&words, 0));
-	options_release(rows, &o);
-	vec_release(&words);
-	return r;
+	if (command_begin(self, OPTION_WORDS_MIXED, args, n, &o, &words, &code))
+		code = run_parsed(self, &o, &words);
+	command_end(self, &o, &words);
+	return code;
 }
 
 const struct command command_report = {

@@ -7,7 +7,6 @@
  */
 #include "command.h"
 #include "emit.h"
-#include "help.h"
 #include "input.h"
 #include "suggest.h"
 #include "term.h"
@@ -298,11 +297,9 @@ static int send_profile(const struct command *self, const struct upload_options 
 		if (r == 0)
 			report(c, &result);
 	}
-	if (r < 0)
-		say_error(self, "%s", err.text[0] ? err.text : strerror(-r));
 	cresset_profile_free(p);
 	labels_release(&labels);
-	return r < 0 ? EXIT_FAILED : 0;
+	return r < 0 ? say_failure(self, r, &err) : 0;
 }
 
 /* Is that "key = value" of an exporter's queue and spool? */
@@ -360,40 +357,35 @@ static int upload(const struct command *self, const struct upload_options *o, co
 		r = configure(o, c, &err);
 	if (r == -EINVAL || r == -ENOENT)
 		r = say_usage(self, err.text);
-	else if (r < 0) {
-		say_error(self, "%s", err.text[0] ? err.text : strerror(-r));
-		r = EXIT_FAILED;
-	} else {
+	else if (r < 0)
+		r = say_failure(self, r, &err);
+	else
 		r = o->dry_run ? check(self, c) : send_profile(self, o, c, path);
-	}
 	export_config_free(c);
 	return r;
+}
+
+static int run_parsed(const struct command *self, const struct upload_options *o,
+		      const struct vec *words)
+{
+	if (!o->to)
+		return say_usage(self, "where to? give --to URL");
+	/* A check of the settings needs no profile. */
+	if (input_problem(words) && (words->n || !o->dry_run))
+		return say_usage(self, input_problem(words));
+	return upload(self, o, words->n ? *(const char **)vec_at(words, 0) : "-");
 }
 
 static int run(const struct command *self, char *const *args, size_t n)
 {
 	struct upload_options o = {.to = NULL};
-	struct cresset_error err = {.text = ""};
 	struct vec words;
-	int r;
+	int code;
 
-	vec_init(&words, sizeof(const char *));
-	options_init(rows, &o);
-	r = options_parse(rows, OPTION_WORDS_MIXED, args, n, &o, &words, &err);
-	if (r == OPTIONS_HELP)
-		r = help_show(self);
-	else if (r < 0)
-		r = say_usage(self, err.text);
-	else if (!o.to)
-		r = say_usage(self, "where to? give --to URL");
-	else if (words.n > 1 || (!words.n && !o.dry_run))
-		r = say_usage(self, words.n ? "one input at a time"
-					    : "which file? ('-' is standard input)");
-	else
-		r = upload(self, &o, words.n ? *(const char **)vec_at(&words, 0) : "-");
-	options_release(rows, &o);
-	vec_release(&words);
-	return r;
+	if (command_begin(self, OPTION_WORDS_MIXED, args, n, &o, &words, &code))
+		code = run_parsed(self, &o, &words);
+	command_end(self, &o, &words);
+	return code;
 }
 
 const struct command command_upload = {

@@ -39,6 +39,15 @@ struct command {
 	int (*run)(const struct command *self, char *const *args, size_t n);
 };
 
+/*
+ * How every run() begins and ends. Parses args into base, where the command's options point, and
+ * words, which is initialised here. False: nothing is left to do, ret_code says how it went (help
+ * was shown, or the usage is wrong and that was said). command_end() is due in both cases.
+ */
+bool command_begin(const struct command *self, enum option_words how, char *const *args, size_t n,
+		   void *base, struct vec *words, int *ret_code);
+void command_end(const struct command *self, void *base, struct vec *words);
+
 #define X(name) extern const struct command command_##name;
 COMMANDS(X)
 #undef X

@@ -11,6 +11,13 @@
 #include <string.h>
 #include <unistd.h>
 
+const char *input_problem(const struct vec *words)
+{
+	if (!words->n)
+		return "which file? ('-' is standard input)";
+	return words->n > 1 ? "one input at a time" : NULL;
+}
+
 int input_read(const char *path, const struct emit_symbols *symbols, struct cresset_profile **ret,
 	       struct cresset_error *err)
 {

@@ -7,6 +7,9 @@
 
 #include "emit.h"
 
+/* NULL if words are the one input that a command takes, or what is wrong with them. */
+const char *input_problem(const struct vec *words);
+
 /*
  * Reads path ("-": standard input) in any readable format. A raw profile is then resolved from the
  * files of this host unless symbols is NULL. On failure err has a line with the remedy.

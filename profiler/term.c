@@ -7,6 +7,7 @@
 
 #include "command.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,6 +67,17 @@ void say_warning(const struct command *command, const char *fmt, ...)
 	va_start(args, fmt);
 	say(command, "warning: ", "1;33", fmt, args);
 	va_end(args);
+}
+
+int say_failure(const struct command *command, int r, const struct cresset_error *err)
+{
+	say_error(command, "%s", err->text[0] ? err->text : strerror(-r));
+	return EXIT_FAILED;
+}
+
+int say_refusal(const struct command *command, int r, const struct cresset_error *err)
+{
+	return r == -EINVAL ? say_usage(command, err->text) : say_failure(command, r, err);
 }
 
 int say_usage(const struct command *command, const char *text)

@@ -28,6 +28,10 @@ const char *term_sgr(const struct term *t, const char *code, char buf[16]);
 /* command may be NULL: the program itself. */
 void say_error(const struct command *command, const char *fmt, ...) CRESSET_PRINTF(2, 3);
 void say_warning(const struct command *command, const char *fmt, ...) CRESSET_PRINTF(2, 3);
+/* err's text, or where that is empty what the -errno r says. Returns EXIT_FAILED. */
+int say_failure(const struct command *command, int r, const struct cresset_error *err);
+/* The same of options that cannot be had; -EINVAL is wrong usage. Returns the exit code. */
+int say_refusal(const struct command *command, int r, const struct cresset_error *err);
 /* Wrong usage: the error and where to find help. Returns EXIT_USAGE. */
 int say_usage(const struct command *command, const char *text);
 
