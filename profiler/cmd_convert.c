@@ -27,21 +27,7 @@ struct convert_options {
 
 static const struct option_row rows[] = {
 	{.kind = OPTION_GROUP, .name = "Output"},
-	{.kind = OPTION_STRINGS,
-	 .letter = 'o',
-	 .name = "output",
-	 .arg = "FILE",
-	 .help = "write FILE, in the format of its extension; '-' is standard output; may be "
-		 "repeated (default: standard output, needs -f)",
-	 .offset = offsetof(T, outputs)},
-	{.kind = OPTION_STRING,
-	 .letter = 'f',
-	 .name = "format",
-	 .arg = "NAME",
-	 .help = "format of outputs whose extension does not tell, and of '-'; overrides the "
-		 "extension of a single output",
-	 .offset = offsetof(T, format),
-	 .choice = outputs_choice},
+	EMIT_OUTPUT_ROWS(T, outputs, format, "standard output, needs -f"),
 	{.kind = OPTION_FLAG,
 	 .name = "pid",
 	 .help = "folded, svg: a root frame per process, comm-pid",
@@ -57,13 +43,7 @@ static const struct option_row rows[] = {
 	EMIT_TOP_ROW(T, view),
 	EMIT_IDLE_ROWS(T, idle),
 	EMIT_DIFF_ROWS(T, diff),
-	{.kind = OPTION_GROUP, .name = "Names (of .cresset input, which has addresses)"},
-	{.kind = OPTION_FLAG,
-	 .name = "no-symbols",
-	 .help = "do not look up names",
-	 .offset = offsetof(T, no_symbols),
-	 .value = true},
-	EMIT_SYMBOL_ROWS(T, symbols),
+	EMIT_INPUT_NAME_ROWS(T, symbols, no_symbols),
 	{.kind = OPTION_GROUP, .name = "Other"},
 	{.kind = OPTION_END},
 };

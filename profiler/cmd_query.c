@@ -41,18 +41,14 @@ static bool event_choice(size_t i, struct option_choice *ret)
 }
 
 #define T struct query_options
-#define TEXT_ROW(n, a, field, h)                                                                   \
-	{                                                                                          \
-		.kind = OPTION_STRING, .name = n, .arg = a, .help = h,                             \
-		.offset = offsetof(T, field)                                                       \
-	}
 
 static const struct option_row rows[] = {
 	{.kind = OPTION_GROUP, .name = "What to ask for"},
-	TEXT_ROW("store", "PATH", store,
-		 "the folder of the store (default " STORE_DEFAULT_PATH ", the agent's)"),
-	TEXT_ROW("from", "WHEN", ask.from, "begin of the range (default: an hour before its end)"),
-	TEXT_ROW("to", "WHEN", ask.to, "end of the range (default: now)"),
+	OPTION_TEXT_ROW(T, "store", "PATH", store,
+			"the folder of the store (default " STORE_DEFAULT_PATH ", the agent's)"),
+	OPTION_TEXT_ROW(T, "from", "WHEN", ask.from,
+			"begin of the range (default: an hour before its end)"),
+	OPTION_TEXT_ROW(T, "to", "WHEN", ask.to, "end of the range (default: now)"),
 	{.kind = OPTION_STRING,
 	 .letter = 'm',
 	 .name = "match",
@@ -66,10 +62,11 @@ static const struct option_row rows[] = {
 	 .help = "what to show, see below (default cpu)",
 	 .offset = offsetof(T, ask.event),
 	 .choice = event_choice},
-	TEXT_ROW("diff-from", "WHEN", ask.diff_from,
-		 "show what changed since the range that begins here (folded: stack before after)"),
-	TEXT_ROW("diff-to", "WHEN", ask.diff_to,
-		 "end of that range (default: it is as long as the other one)"),
+	OPTION_TEXT_ROW(
+		T, "diff-from", "WHEN", ask.diff_from,
+		"show what changed since the range that begins here (folded: stack before after)"),
+	OPTION_TEXT_ROW(T, "diff-to", "WHEN", ask.diff_to,
+			"end of that range (default: it is as long as the other one)"),
 	{.kind = OPTION_FLAG,
 	 .name = "normalize",
 	 .help = "scale the range compared with to the same total, to compare shares",
@@ -82,28 +79,14 @@ static const struct option_row rows[] = {
 		 "the root of flame graphs)",
 	 .offset = offsetof(T, keep)},
 	{.kind = OPTION_GROUP, .name = "Instead of a profile"},
-	TEXT_ROW("by", "LABEL", by, "print the values of LABEL with the most time"),
+	OPTION_TEXT_ROW(T, "by", "LABEL", by, "print the values of LABEL with the most time"),
 	{.kind = OPTION_FLAG,
 	 .name = "list",
 	 .help = "print what the store has: ranges, labels and their values, services",
 	 .offset = offsetof(T, list),
 	 .value = true},
 	{.kind = OPTION_GROUP, .name = "Output"},
-	{.kind = OPTION_STRINGS,
-	 .letter = 'o',
-	 .name = "output",
-	 .arg = "FILE",
-	 .help = "write FILE, in the format of its extension; '-' is standard output; may be "
-		 "repeated (default: a table of the top functions)",
-	 .offset = offsetof(T, outputs)},
-	{.kind = OPTION_STRING,
-	 .letter = 'f',
-	 .name = "format",
-	 .arg = "NAME",
-	 .help = "format of outputs whose extension does not tell, and of '-'; overrides the "
-		 "extension of a single output",
-	 .offset = offsetof(T, format),
-	 .choice = outputs_choice},
+	EMIT_OUTPUT_ROWS(T, outputs, format, "a table of the top functions"),
 	EMIT_SVG_ROWS(T, view),
 	EMIT_VALUE_ROW(T, view),
 	EMIT_TOP_ROW(T, view),
@@ -113,13 +96,12 @@ static const struct option_row rows[] = {
 		 "left out of graphs and tables, as the agent records all processes)",
 	 .offset = offsetof(T, idle.show),
 	 .value = true},
-	TEXT_ROW("idle-rules", "FILE", idle.rules,
-		 "what is a benign wait, instead of the shipped rules"),
+	OPTION_TEXT_ROW(T, "idle-rules", "FILE", idle.rules,
+			"what is a benign wait, instead of the shipped rules"),
 	{.kind = OPTION_GROUP, .name = "Other"},
 	{.kind = OPTION_END},
 };
 
-#undef TEXT_ROW
 #undef T
 
 static int64_t now_ns(void)

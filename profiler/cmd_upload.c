@@ -57,22 +57,17 @@ static bool key_choice(size_t i, struct option_choice *ret)
 }
 
 #define T struct upload_options
-#define TEXT_ROW(n, a, field, h)                                                                   \
-	{                                                                                          \
-		.kind = OPTION_STRING, .name = n, .arg = a, .help = h,                             \
-		.offset = offsetof(T, field)                                                       \
-	}
 
 static const struct option_row rows[] = {
 	{.kind = OPTION_GROUP, .name = "Server"},
-	TEXT_ROW("to", "URL", to, "where to send: http:// or https://, host, port, path"),
+	OPTION_TEXT_ROW(T, "to", "URL", to, "where to send: http:// or https://, host, port, path"),
 	{.kind = OPTION_STRING,
 	 .name = "as",
 	 .arg = "TYPE",
 	 .help = "kind of server (default: told from the URL where that is plain)",
 	 .offset = offsetof(T, as),
 	 .choice = kind_choice},
-	TEXT_ROW("tenant", "ID", tenant, "X-Scope-OrgID of servers with several tenants"),
+	OPTION_TEXT_ROW(T, "tenant", "ID", tenant, "X-Scope-OrgID of servers with several tenants"),
 	{.kind = OPTION_STRINGS,
 	 .name = "set",
 	 .arg = "KEY=VALUE",
@@ -85,20 +80,22 @@ static const struct option_row rows[] = {
 	 .offset = offsetof(T, retry_for_ns)},
 	{.kind = OPTION_GROUP,
 	 .name = "Identity (secrets by file or environment, never as arguments)"},
-	TEXT_ROW("bearer-file", "FILE", bearer_file, "file with a token"),
-	TEXT_ROW("bearer-env", "NAME", bearer_env, "environment variable with a token"),
-	TEXT_ROW("user", "NAME", user, "user of HTTP Basic; s3: access key id"),
-	TEXT_ROW("password-file", "FILE", password_file, "file with the password"),
-	TEXT_ROW("password-env", "NAME", password_env, "environment variable with it"),
-	TEXT_ROW("headers-file", "FILE", headers_file, "more headers, one 'Name: value' a line"),
-	TEXT_ROW("ca", "FILE", ca, "certificates to trust (default: the system's)"),
+	OPTION_TEXT_ROW(T, "bearer-file", "FILE", bearer_file, "file with a token"),
+	OPTION_TEXT_ROW(T, "bearer-env", "NAME", bearer_env, "environment variable with a token"),
+	OPTION_TEXT_ROW(T, "user", "NAME", user, "user of HTTP Basic; s3: access key id"),
+	OPTION_TEXT_ROW(T, "password-file", "FILE", password_file, "file with the password"),
+	OPTION_TEXT_ROW(T, "password-env", "NAME", password_env, "environment variable with it"),
+	OPTION_TEXT_ROW(T, "headers-file", "FILE", headers_file,
+			"more headers, one 'Name: value' a line"),
+	OPTION_TEXT_ROW(T, "ca", "FILE", ca, "certificates to trust (default: the system's)"),
 	{.kind = OPTION_FLAG,
 	 .name = "insecure",
 	 .help = "do not check the server's certificate",
 	 .offset = offsetof(T, insecure),
 	 .value = true},
 	{.kind = OPTION_GROUP, .name = "Profile"},
-	TEXT_ROW("service", "NAME", service, "whose profile it is (default: the name of the file)"),
+	OPTION_TEXT_ROW(T, "service", "NAME", service,
+			"whose profile it is (default: the name of the file)"),
 	{.kind = OPTION_STRINGS,
 	 .name = "label",
 	 .arg = "KEY=VALUE",
@@ -114,18 +111,11 @@ static const struct option_row rows[] = {
 	 .help = "print the settings in force, send nothing",
 	 .offset = offsetof(T, dry_run),
 	 .value = true},
-	{.kind = OPTION_GROUP, .name = "Names (of .cresset input, which has addresses)"},
-	{.kind = OPTION_FLAG,
-	 .name = "no-symbols",
-	 .help = "do not look up names",
-	 .offset = offsetof(T, no_symbols),
-	 .value = true},
-	EMIT_SYMBOL_ROWS(T, symbols),
+	EMIT_INPUT_NAME_ROWS(T, symbols, no_symbols),
 	{.kind = OPTION_GROUP, .name = "Other"},
 	{.kind = OPTION_END},
 };
 
-#undef TEXT_ROW
 #undef T
 
 /* ---- Settings. */

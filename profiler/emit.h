@@ -16,7 +16,23 @@ struct idle_rules;
 /* Set by `record` for all processes, so that the file says it. */
 #define EMIT_STAT_ALL "recorder.all"
 
-/* How it is shown. The rows for it are EMIT_VIEW_ROWS. */
+/* Where it goes, for outputs_init(); what it says of the default is the command's. */
+#define EMIT_OUTPUT_ROWS(T, paths, name_of, standard)                                              \
+	{.kind = OPTION_STRINGS,                                                                   \
+	 .letter = 'o',                                                                            \
+	 .name = "output",                                                                         \
+	 .arg = "FILE",                                                                            \
+	 .help = "write FILE, in the format of its extension; '-' is standard output; may be "     \
+		 "repeated (default: " standard ")",                                               \
+	 .offset = offsetof(T, paths)},                                                            \
+	{                                                                                          \
+		.kind = OPTION_STRING, .letter = 'f', .name = "format", .arg = "NAME",             \
+		.help = "format of outputs whose extension does not tell, and of '-'; overrides "  \
+			"the extension of a single output",                                        \
+		.offset = offsetof(T, name_of), .choice = outputs_choice                           \
+	}
+
+/* How it is shown. The rows for it: EMIT_SVG_ROWS, EMIT_VALUE_ROW, EMIT_TOP_ROW. */
 struct emit_view {
 	const char *title;
 	const char *value; /* NULL: the profile's default one */
@@ -127,6 +143,16 @@ struct emit_symbols {
 		.help = "function names only: no files and lines, no inlined calls",               \
 		.offset = offsetof(T, m.no_lines), .value = true                                   \
 	}
+
+/* The same where names are of what is read: m is the struct emit_symbols, no a bool. */
+#define EMIT_INPUT_NAME_ROWS(T, m, no)                                                             \
+	{.kind = OPTION_GROUP, .name = "Names (of .cresset input, which has addresses)"},          \
+		{.kind = OPTION_FLAG,                                                              \
+		 .name = "no-symbols",                                                             \
+		 .help = "do not look up names",                                                   \
+		 .offset = offsetof(T, no),                                                        \
+		 .value = true},                                                                   \
+		EMIT_SYMBOL_ROWS(T, m)
 
 /* Resolves `what` (CRESSET_RESOLVE_*) of p by its own symbolizer. */
 int emit_resolve(const struct emit_symbols *options, struct cresset_profile *p, unsigned int what,

@@ -51,6 +51,13 @@ struct option_row {
 	option_choice_fn choice; /* OPTION_STRING: only these; NULL: anything */
 };
 
+/* OPTION_STRING into a field of T, any text. */
+#define OPTION_TEXT_ROW(T, n, a, field, h)                                                         \
+	{                                                                                          \
+		.kind = OPTION_STRING, .name = n, .arg = a, .help = h,                             \
+		.offset = offsetof(T, field)                                                       \
+	}
+
 /* How words that are not options are taken. */
 enum option_words {
 	OPTION_WORDS_MIXED, /* anywhere between the options */
