@@ -8,25 +8,10 @@
  */
 #include "export/template.h"
 
-#include <stdlib.h>
-
 static int encode(const struct export_input *in, struct export_request *r,
 		  struct cresset_error *err)
 {
-	struct vec pprof;
-	char *suffix = NULL;
-	int e = template_fill(in->config->path ? in->config->path : "", in, r, &suffix);
-
-	if (e < 0)
-		return e;
-	free(r->suffix);
-	r->suffix = suffix;
-	vec_init(&pprof, 1);
-	e = export_pprof(in->profile, &pprof, &r->raw_bytes, err);
-	if (e == 0)
-		export_request_take(r, &pprof);
-	vec_release(&pprof);
-	return e;
+	return template_encode("", in, r, err);
 }
 
 const struct export_target export_target_http = {

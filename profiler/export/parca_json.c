@@ -3,12 +3,8 @@
  * parca_json - Parca's WriteRaw by its JSON gateway: for where HTTP/2 does not get through. The
  * same message as in parca.c, a third larger for its base64.
  */
-#include "export/labels.h"
-
+#include "export/series.h"
 #include "export/words.h"
-
-#include <errno.h>
-#include <string.h>
 
 static int put_label(struct vec *out, const char *before, const char *name, const char *value)
 {
@@ -21,8 +17,8 @@ static int put_label(struct vec *out, const char *before, const char *name, cons
 	return r ? r : words_put(out, "}");
 }
 
-static int build(const struct export_input *in, const struct labels *labels,
-		 const struct vec *pprof, struct vec *out)
+static int put_series(const struct export_input *in, const struct labels *labels,
+		      const struct vec *pprof, struct vec *out)
 {
 	char name[LABEL_NAME_MAX];
 	int r;
@@ -37,25 +33,24 @@ static int build(const struct export_input *in, const struct labels *labels,
 	return r ? r : words_put(out, "\"}]}],\"normalized\":true}");
 }
 
-static int encode(const struct export_input *in, struct export_request *r,
-		  struct cresset_error *err)
+static int build(const struct export_input *in, const struct labels *labels,
+		 const struct vec *pprof, struct export_request *r)
 {
-	struct labels labels;
-	struct vec pprof, out;
-	int e = labels_init(&labels, LABELS_PROMETHEUS, in, 1);
+	struct vec out;
+	int e;
 
-	if (e < 0)
-		return e;
-	vec_init(&pprof, 1);
 	vec_init(&out, 1);
-	e = export_pprof(in->profile, &pprof, &r->raw_bytes, err);
-	e = e ? e : build(in, &labels, &pprof, &out);
+	e = put_series(in, labels, pprof, &out);
 	if (e == 0)
 		export_request_take(r, &out);
 	vec_release(&out);
-	vec_release(&pprof);
-	labels_release(&labels);
 	return e;
+}
+
+static int encode(const struct export_input *in, struct export_request *r,
+		  struct cresset_error *err)
+{
+	return series_encode(in, r, 1, build, err);
 }
 
 const struct export_target export_target_parca_json = {

@@ -10,21 +10,11 @@
  * /ingest would guess to be CPU time. "__delta__" says that values are not running totals. The
  * profile's own time counts: the server takes from an hour ago to ten minutes ahead.
  */
-#include "export/labels.h"
+#include "export/series.h"
 
 #include "formats/wire.h"
 
-#include <errno.h>
 #include <string.h>
-
-static void put_label(struct wire_out *w, const char *name, const char *value)
-{
-	size_t at = wire_begin(w, 1);
-
-	wire_field_bytes(w, 1, name, strlen(name));
-	wire_field_bytes(w, 2, value, strlen(value));
-	wire_end(w, at);
-}
 
 static int build(const struct export_input *in, const struct labels *labels,
 		 const struct vec *pprof, struct export_request *r)
@@ -37,10 +27,9 @@ static int build(const struct export_input *in, const struct labels *labels,
 	wire_init(&w);
 	export_profile_name(in->profile, name, sizeof(name));
 	series = wire_begin(&w, 1);
-	put_label(&w, "__name__", name);
-	put_label(&w, "__delta__", "false");
-	for (size_t i = 0; i < labels->n; i++)
-		put_label(&w, labels->list[i].name, labels->list[i].value);
+	series_put_label(&w, "__name__", name);
+	series_put_label(&w, "__delta__", "false");
+	series_put_labels(&w, labels);
 	sample = wire_begin(&w, 2);
 	wire_field_bytes(&w, 1, pprof->data, pprof->n);
 	wire_field_bytes(&w, 2, r->id, strlen(r->id));
@@ -56,18 +45,7 @@ static int build(const struct export_input *in, const struct labels *labels,
 static int encode(const struct export_input *in, struct export_request *r,
 		  struct cresset_error *err)
 {
-	struct labels labels;
-	struct vec pprof;
-	int e = labels_init(&labels, LABELS_PROMETHEUS, in, 2);
-
-	if (e < 0)
-		return e;
-	vec_init(&pprof, 1);
-	e = export_pprof(in->profile, &pprof, &r->raw_bytes, err);
-	e = e ? e : build(in, &labels, &pprof, r);
-	vec_release(&pprof);
-	labels_release(&labels);
-	return e;
+	return series_encode(in, r, 2, build, err);
 }
 
 const struct export_target export_target_pyroscope = {

@@ -17,5 +17,11 @@
 /* The suffix is malloc'ed. */
 int template_fill(const char *path, const struct export_input *in, const struct export_request *r,
 		  char **ret);
+/*
+ * The encode() of targets that take gzipped pprof at a path of its own: the one configured, or else
+ * `path`.
+ */
+int template_encode(const char *path, const struct export_input *in, struct export_request *r,
+		    struct cresset_error *err);
 
 #endif
