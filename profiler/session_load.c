@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "kerneltext.h"
+#include "load_failure.h"
 #include "session.h"
 
 enum {
@@ -27,9 +28,9 @@ enum {
 	MAX_DRAIN_MS = 1000,
 	MIN_ROWS = 1024,
 	MAX_ROWS = 1 << 16,
-	MAX_FOLLOWED = 1 << 14, /* processes that live at once */
-	LOG_BYTES = 1 << 20,
-	SWITCH_STACKS_HZ = 8192, /* waits that are not like others, on each CPU */
+	MAX_FOLLOWED = 1 << 14,	     /* processes that live at once */
+	LOG_BYTES = UINT32_MAX >> 8, /* as every kernel takes it; unwritten, it needs no memory */
+	SWITCH_STACKS_HZ = 8192,     /* waits that are not like others, on each CPU */
 	SCHED_EVENTS_BYTES = 1 << 20,
 };
 
@@ -203,48 +204,6 @@ static int map_slots(struct session *s, struct cresset_error *err)
 	return 0;
 }
 
-/* The last line of a verifier log that says something. */
-static const char *last_words(char *log)
-{
-	char *end = log + strlen(log), *line;
-
-	for (;;) {
-		while (end > log && end[-1] == '\n')
-			*--end = '\0';
-		line = strrchr(log, '\n');
-		line = line ? line + 1 : log;
-		if (line == log || strncmp(line, "processed ", 10))
-			return line;
-		end = line;
-		*end = '\0';
-	}
-}
-
-static int describe_failure(int code, char *log, struct cresset_error *err)
-{
-	if (code == -EPERM || code == -EACCES) {
-		if (geteuid() != 0 || !log[0])
-			return cresset_error_set(err, code,
-						 "cannot load the BPF programs: %s (needs CAP_BPF "
-						 "and CAP_PERFMON; try sudo, or 'cresset doctor')",
-						 strerror(-code));
-	}
-	if (code == -EMFILE || code == -ENFILE)
-		return cresset_error_set(err, code,
-					 "cannot load the BPF programs: %s (raise 'ulimit -n')",
-					 strerror(-code));
-	if (code == -ENOMEM)
-		return cresset_error_set(err, code,
-					 "cannot load the BPF programs: %s (the maps need memory "
-					 "that this memory cgroup does not have; lower the "
-					 "frequency)",
-					 strerror(-code));
-	return cresset_error_set(err, code,
-				 "cannot load the BPF programs: %s%s%.200s (Linux 6.1 or later is "
-				 "needed; try 'cresset doctor')",
-				 strerror(-code), log[0] ? ": " : "", last_words(log));
-}
-
 /* libbpf writes to standard error unless told what else to do; a library has no business there. */
 static int say_nothing(enum libbpf_print_level level, const char *format, va_list args)
 {
@@ -259,11 +218,11 @@ static int open_and_load(struct session *s, char *log, struct cresset_error *err
 
 	s->bpf = cresset_bpf__open_opts(&opts);
 	if (!s->bpf)
-		return describe_failure(-errno, log, err);
+		return load_failure_describe(-errno, load_failure_has_rights(), log, err);
 	set_config(s);
 	r = set_sizes(s);
 	if (r)
-		return describe_failure(r, log, err);
+		return load_failure_describe(r, load_failure_has_rights(), log, err);
 	r = set_wakers(s, err);
 	if (r)
 		return r;
@@ -271,7 +230,7 @@ static int open_and_load(struct session *s, char *log, struct cresset_error *err
 	if (r)
 		return r;
 	r = cresset_bpf__load(s->bpf);
-	return r ? describe_failure(r, log, err) : 0;
+	return r ? load_failure_describe(r, load_failure_has_rights(), log, err) : 0;
 }
 
 int session_load(struct session *s, struct cresset_error *err)
