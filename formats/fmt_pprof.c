@@ -14,6 +14,7 @@
  */
 #include "formats/fmt_pprof.h"
 
+#include "core/profile.h"
 #include "core/strtab.h"
 #include "formats/text.h"
 #include "formats/wire.h"
@@ -275,17 +276,6 @@ static void write_line(struct pprof *w, uint64_t function, uint32_t line, uint32
 	wire_end(&w->out, at);
 }
 
-/* A line whose function is not known names none, which no reader takes. */
-static bool has_function(const struct cresset_profile *p, uint32_t location)
-{
-	uint32_t n = cresset_profile_location(p, location)->n_lines;
-
-	for (uint32_t i = 0; i < n; i++)
-		if (cresset_profile_lines(p, location)[i].function)
-			return true;
-	return false;
-}
-
 /* Functions of locations without a name are numbered after the profile's own. */
 static void write_locations(struct pprof *w)
 {
@@ -302,7 +292,7 @@ static void write_locations(struct pprof *w)
 		for (uint32_t j = 0; j < loc->n_lines; j++)
 			if (lines[j].function)
 				write_line(w, lines[j].function, lines[j].line, lines[j].column);
-		if (!has_function(w->p, i))
+		if (!profile_location_is_named(w->p, i))
 			write_line(w, ++unnamed, 0, 0);
 		wire_end(&w->out, at);
 	}
@@ -335,7 +325,7 @@ static void write_functions(struct pprof *w)
 			       put_string(w, f->filename), f->start_line);
 	}
 	for (uint32_t i = 1; i <= cresset_profile_n_locations(w->p); i++) {
-		if (has_function(w->p, i))
+		if (profile_location_is_named(w->p, i))
 			continue;
 		cresset_profile_location_text(w->p, i, text, sizeof(text));
 		write_function(w, id++, put_text(w, text), put_text(w, text), 0, 0);

@@ -49,6 +49,17 @@ bool cresset_profile_is_separator(const struct cresset_profile *p, uint32_t loca
 	return !strcmp(cresset_profile_string(p, f->name ? f->name : f->system_name), "--");
 }
 
+bool profile_location_is_named(const struct cresset_profile *p, uint32_t location)
+{
+	const struct cresset_line *lines = cresset_profile_lines(p, location);
+	uint32_t n = cresset_profile_location(p, location)->n_lines;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (lines[i].function)
+			return true;
+	return false;
+}
+
 size_t cresset_profile_frames(const struct cresset_profile *p, uint32_t stack,
 			      struct cresset_frame *frames, size_t max)
 {

@@ -50,6 +50,8 @@ struct cresset_profile {
 
 /* Is it the frame "--", behind which (towards the leaf) the waker's frames begin, upside down? */
 bool cresset_profile_is_separator(const struct cresset_profile *p, uint32_t location);
+/* Has it a line with a function? A line without one names nothing, and no reader takes it. */
+bool profile_location_is_named(const struct cresset_profile *p, uint32_t location);
 /* a + b, or the nearest value there is. */
 int64_t profile_add_saturating(int64_t a, int64_t b);
 

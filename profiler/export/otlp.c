@@ -18,6 +18,7 @@
 #include "export/labels.h"
 #include "export/words.h"
 
+#include "core/profile.h"
 #include "core/table.h"
 #include "formats/text.h"
 #include "formats/wire.h"
@@ -209,16 +210,6 @@ static void put_line(struct otlp *o, uint32_t function, uint32_t line, uint32_t 
 	wire_end(&o->out, at);
 }
 
-static bool has_function(const struct cresset_profile *p, uint32_t location)
-{
-	uint32_t n = cresset_profile_location(p, location)->n_lines;
-
-	for (uint32_t i = 0; i < n; i++)
-		if (cresset_profile_lines(p, location)[i].function)
-			return true;
-	return false;
-}
-
 static void put_locations(struct otlp *o)
 {
 	uint32_t unnamed = cresset_profile_n_functions(o->p);
@@ -235,7 +226,7 @@ static void put_locations(struct otlp *o)
 				if (lines[j].function)
 					put_line(o, lines[j].function, lines[j].line,
 						 lines[j].column);
-			if (!has_function(o->p, i))
+			if (!profile_location_is_named(o->p, i))
 				put_line(o, ++unnamed, 0, 0);
 		}
 		wire_end(&o->out, at);
@@ -272,7 +263,7 @@ static void put_functions(struct otlp *o)
 		wire_end(&o->out, at);
 	}
 	for (uint32_t i = 1; i <= cresset_profile_n_locations(o->p); i++) {
-		if (has_function(o->p, i))
+		if (profile_location_is_named(o->p, i))
 			continue;
 		cresset_profile_location_text(o->p, i, text, sizeof(text));
 		at = wire_begin(&o->out, DICTIONARY_FUNCTIONS);
