@@ -7,9 +7,9 @@
 
 #include <cmocka.h>
 
+#include "support/formats.h"
 #include "support/svg_file.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,26 +52,9 @@ void svg_file_add(struct cresset_profile *p, const char *frames, int64_t samples
 int svg_file_write(const struct cresset_profile *p, const struct cresset_format_options *options,
 		   char **ret)
 {
-	struct cresset_error err = {.text = ""};
-	struct cresset_sink *sink;
 	size_t size;
-	int r = cresset_sink_memory(&sink);
 
-	if (r)
-		return r;
-	r = cresset_format_by_name("svg")->write(p, sink, options, &err);
-	if (!r) {
-		const char *data = cresset_sink_data(sink, &size);
-
-		*ret = malloc(size + 1);
-		if (*ret) {
-			memcpy(*ret, data, size);
-			(*ret)[size] = '\0';
-		} else {
-			r = -ENOMEM;
-		}
-	}
-	return cresset_sink_finish(sink, r);
+	return format_to_memory("svg", p, options, ret, &size);
 }
 
 char *svg_file_of(const struct cresset_profile *p, const struct cresset_format_options *options)

@@ -11,9 +11,9 @@
 
 #include <cmocka.h>
 
-#include "support/alloc_fail.h"
 #include "support/cases.h"
 #include "support/formats.h"
+#include "support/starved.h"
 
 static char *folded(const char *name, const struct cresset_format_options *options)
 {
@@ -255,41 +255,16 @@ static void test_sniff(void **state)
 static void test_write_allocations(void **state)
 {
 	struct cresset_profile *p = test_case_profile("recorded");
-	unsigned int n;
 
-	for (n = 1; alloc_fail_next(&n, 10000);) {
-		char *text = NULL;
-		size_t size;
-		int r = format_to_memory("folded", p, NULL, &text, &size);
-		bool failed = alloc_fail_end();
-
-		free(text);
-		if (!failed)
-			break;
-		assert_int_equal(r, -ENOMEM);
-	}
-	assert_true(n > 5);
+	starved_write("folded", p, NULL, 5);
 	cresset_profile_free(p);
 }
 
 static void test_read_allocations(void **state)
 {
 	char *text = folded("names", NULL);
-	unsigned int n;
 
-	for (n = 1; alloc_fail_next(&n, 10000);) {
-		struct cresset_profile *p = NULL;
-		struct cresset_error err;
-		int r = format_from_memory("folded", text, strlen(text), &p, &err);
-		bool failed = alloc_fail_end();
-
-		if (r == 0)
-			cresset_profile_free(p);
-		if (!failed)
-			break;
-		assert_int_equal(r, -ENOMEM);
-	}
-	assert_true(n > 5);
+	starved_read("folded", text, strlen(text), 5);
 	free(text);
 }
 
@@ -416,23 +391,7 @@ static void test_changes_refused(void **state)
 
 static void test_changes_allocations(void **state)
 {
-	struct cresset_profile *base = test_case_profile("off_cpu");
-	struct cresset_profile *p = test_case_profile("wakers");
-	unsigned int n;
-
-	for (n = 1; alloc_fail_next(&n, 10000);) {
-		char *text = NULL;
-		int r = write_changes("folded", base, p, true, &text);
-		bool failed = alloc_fail_end();
-
-		free(text);
-		if (!failed)
-			break;
-		assert_int_equal(r, -ENOMEM);
-	}
-	assert_true(n > 5);
-	cresset_profile_free(base);
-	cresset_profile_free(p);
+	starved_write_changes("folded");
 }
 
 int main(void)

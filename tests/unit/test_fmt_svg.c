@@ -11,9 +11,9 @@
 #include <cmocka.h>
 
 #include "formats/svg_layout.h"
-#include "support/alloc_fail.h"
 #include "support/cases.h"
 #include "support/formats.h"
+#include "support/starved.h"
 #include "support/svg_file.h"
 
 #include <cresset/format.h>
@@ -438,18 +438,8 @@ static void test_full_disk(void **state)
 static void test_allocations_fail(void **state)
 {
 	struct cresset_profile *p = *state ? test_case_profile(*state) : typical_profile();
-	char *text;
-	bool refused = true;
-	int r = -1;
 
-	for (unsigned int n = 1; refused && alloc_fail_next(&n, 10000);) {
-		text = NULL;
-		r = svg_file_write(p, NULL, &text);
-		refused = alloc_fail_end();
-		assert_int_equal(r, refused ? -ENOMEM : 0);
-		free(text);
-	}
-	assert_int_equal(r, 0);
+	starved_write("svg", p, NULL, 5);
 	cresset_profile_free(p);
 }
 

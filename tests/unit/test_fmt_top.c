@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The table of the top functions: sums, order, and that it fits. */
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,9 +11,9 @@
 #include <cmocka.h>
 
 #include "formats/text.h"
-#include "support/alloc_fail.h"
 #include "support/cases.h"
 #include "support/formats.h"
+#include "support/starved.h"
 
 static char *top(const char *name, const struct cresset_format_options *options)
 {
@@ -277,20 +276,8 @@ static void test_utf8(void **state)
 static void test_allocations(void **state)
 {
 	struct cresset_profile *p = test_case_profile(*state);
-	unsigned int n;
 
-	for (n = 1; alloc_fail_next(&n, 10000);) {
-		char *text = NULL;
-		size_t size;
-		int r = format_to_memory("top", p, NULL, &text, &size);
-		bool failed = alloc_fail_end();
-
-		free(text);
-		if (!failed)
-			break;
-		assert_int_equal(r, -ENOMEM);
-	}
-	assert_true(n > 5);
+	starved_write("top", p, NULL, 5);
 	cresset_profile_free(p);
 }
 
@@ -375,26 +362,7 @@ static void test_changes_without_modules(void **state)
 
 static void test_changes_allocations(void **state)
 {
-	struct cresset_format_options options = CRESSET_FORMAT_OPTIONS_INIT;
-	struct cresset_profile *base = test_case_profile("off_cpu");
-	struct cresset_profile *p = test_case_profile("wakers");
-	unsigned int n;
-
-	options.base = base;
-	for (n = 1; alloc_fail_next(&n, 10000);) {
-		char *text = NULL;
-		size_t size;
-		int r = format_to_memory("top", p, &options, &text, &size);
-		bool failed = alloc_fail_end();
-
-		free(text);
-		if (!failed)
-			break;
-		assert_int_equal(r, -ENOMEM);
-	}
-	assert_true(n > 5);
-	cresset_profile_free(base);
-	cresset_profile_free(p);
+	starved_write_changes("top");
 }
 
 int main(void)

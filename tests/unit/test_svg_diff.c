@@ -7,11 +7,10 @@
 
 #include <cmocka.h>
 
-#include "support/alloc_fail.h"
 #include "support/cases.h"
+#include "support/starved.h"
 #include "support/svg_file.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -171,25 +170,7 @@ static void test_changes_at_the_limits(void **state)
 
 static void test_changes_allocations(void **state)
 {
-	struct cresset_format_options options = CRESSET_FORMAT_OPTIONS_INIT;
-	struct cresset_profile *base = test_case_profile("off_cpu");
-	struct cresset_profile *p = test_case_profile("wakers");
-	unsigned int n;
-
-	options.base = base;
-	for (n = 1; alloc_fail_next(&n, 10000);) {
-		char *text = NULL;
-		int r = svg_file_write(p, &options, &text);
-		bool failed = alloc_fail_end();
-
-		free(text);
-		if (!failed)
-			break;
-		assert_int_equal(r, -ENOMEM);
-	}
-	assert_true(n > 5);
-	cresset_profile_free(base);
-	cresset_profile_free(p);
+	starved_write_changes("svg");
 }
 
 int main(void)
