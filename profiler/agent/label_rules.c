@@ -25,35 +25,45 @@ struct label_rule {
 	char target[LABEL_NAME_BYTES];
 };
 
+/* The larger count of "{m,n}" as a factor, at least 1; *s goes to its end. */
+static unsigned long largest_count(const char **s)
+{
+	unsigned long most = 1;
+
+	for (++*s; **s && **s != '}'; ++*s) {
+		unsigned long n = strtoul(*s, NULL, 10);
+
+		most = n > most ? n : most;
+	}
+	return most <= REGEX_MAX_REPEAT ? most : REGEX_MAX_REPEAT + 1;
+}
+
 /* What could cost more than it looks: see the head. */
 static const char *regex_fault(const char *text)
 {
 	unsigned long repeat = 1, groups = 0, stars = 0;
+	bool again = false; /* a '+' here would copy all that is repeated before it */
 
-	for (const char *s = text; *s; s++) {
+	for (const char *s = text; *s && repeat <= REGEX_MAX_REPEAT; s++) {
 		if (*s == '\\' && s[1] >= '1' && s[1] <= '9')
 			return "back-references are not taken";
-		if (*s == '\\' && s[1])
+		if (*s == '\\' && s[1]) {
 			s++;
-		else if (*s == '(')
-			groups++;
-		else if (*s == '*' || *s == '+')
-			stars++;
-		else if (*s == '{') {
-			unsigned long most = 0;
-
-			for (s++; *s && *s != '}'; s++) {
-				unsigned long n = strtoul(s, NULL, 10);
-
-				most = n > most ? n : most;
-			}
-			repeat *= most ? most : 1;
-			if (repeat > REGEX_MAX_REPEAT)
-				return "too many repetitions";
-			if (!*s)
-				break;
+			again = false;
+			continue;
 		}
+		if (*s == '{')
+			repeat *= largest_count(&s);
+		else if (*s == '+' && again)
+			repeat *= 2;
+		groups += *s == '(';
+		stars += *s == '*' || *s == '+';
+		again = *s && strchr(")*+?}", *s);
+		if (!*s)
+			break;
 	}
+	if (repeat > REGEX_MAX_REPEAT)
+		return "too many repetitions";
 	return groups > REGEX_MAX_GROUPS || stars > REGEX_MAX_GROUPS ? "too complicated" : NULL;
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * See match.h. glibc's regcomp() copies a group once for every repetition it is asked for, and once
- * for a '+'; nested, that multiplies. So the product of all repetitions of an expression is bounded
- * before it gets to see it. An expression is compiled twice: alone, so that "a)(b" is an error, and
- * then between "^(" and ")$".
+ * See match.h. glibc's regcomp() copies what is repeated once for every repetition it is asked for,
+ * and once for a '+'; nested, as in "(a+)+" or "a++", that multiplies. So the product of all
+ * repetitions of an expression is bounded before it gets to see it. An expression is compiled
+ * twice: alone, so that "a)(b" is an error, and then between "^(" and ")$".
  */
 #include "store/match.h"
 
@@ -198,8 +198,8 @@ static bool regex_bounded(const char *s)
 			product *= 2;
 		if (!product || product > MAX_REPEATS)
 			return false;
-		/* What stands behind a group and its repetitions repeats the group again. */
-		group = *s == ')' || (group && strchr("+*?}", *s)) || *s == '{';
+		/* What stands behind a group or a repetition repeats all of it again. */
+		group = strchr(")+*?{}", *s);
 	}
 	return true;
 }

@@ -171,6 +171,8 @@ static void test_refused(void **state)
 	refused("[labels]\nkeep = a)|(b\n", "F:2: ", "regular expression");
 	refused("[labels]\ndrop = (a)\\1\n", "F:2: ", "back-references");
 	refused("[labels]\ndrop = ((a{9}){9}){9}\n", "F:2: ", "repetitions");
+	refused("[labels]\ndrop = (abc+)++++++++\n", "F:2: ", "repetitions");
+	refused("[labels]\ndrop = a{2}{9223372036854775808}\n", "F:2: ", "repetitions");
 	refused("[labels]\nrename = a\n", "F:2: ", "cannot be a label's name");
 	refused("[labels]\nrename = (a) b\\2\n", "F:2: ", "no group");
 	refused("[labels]\nrename = a service\n", "F:2: ", "not to be taken");
