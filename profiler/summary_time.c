@@ -71,7 +71,7 @@ static void print_waits(FILE *f, const struct cresset_profile *p)
 		fprintf(f,
 			" of %llu, to keep within the overhead budget (%.1f %% of the short ones; "
 			"standard error: blocked %s, runnable %s)",
-			(unsigned long long)(recorded + unsampled),
+			(unsigned long long)recorded + unsampled,
 			(double)stat_value(p, "waits.rate_ppm", &has) / 1e4,
 			time_text(stat_value(p, "time.blocked_stderr_ns", &has), a, sizeof(a)),
 			time_text(stat_value(p, "time.runnable_stderr_ns", &has), b, sizeof(b)));

@@ -97,7 +97,7 @@ static void *block_at(const struct pool *pool, const void *place, uint32_t i)
 
 	if (at >= sizeof(pool->pools) || i >= CRESSET_POOL_BLOCKS)
 		return NULL;
-	blocks = pool->pools[at / sizeof(pool->pools[0])];
+	blocks = pool->pools[at / sizeof(void *)];
 	return blocks ? &blocks[i] : NULL;
 }
 
