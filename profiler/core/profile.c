@@ -5,6 +5,8 @@
  */
 #include "core/profile.h"
 
+#include "core/bulk.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +92,11 @@ int cresset_profile_add_string(struct cresset_profile *p, const char *s, size_t 
 	return strtab_add(&p->strings, s, len, ret_id);
 }
 
+int profile_append_string(struct cresset_profile *p, const char *s, size_t len, uint32_t *ret_id)
+{
+	return strtab_append(&p->strings, s, len, ret_id);
+}
+
 static int profile_add_text(struct cresset_profile *p, const char *s, uint32_t *ret_id)
 {
 	return strtab_add(&p->strings, s, strlen(s), ret_id);
@@ -137,13 +144,23 @@ int cresset_profile_add_mapping(struct cresset_profile *p, const struct cresset_
 	return r;
 }
 
+static bool profile_has_strings_of(const struct cresset_profile *p,
+				   const struct cresset_function *f)
+{
+	return profile_has_string(p, f->name) && profile_has_string(p, f->system_name) &&
+	       profile_has_string(p, f->filename);
+}
+
 int cresset_profile_add_function(struct cresset_profile *p, const struct cresset_function *f,
 				 uint32_t *ret_id)
 {
-	if (!profile_has_string(p, f->name) || !profile_has_string(p, f->system_name) ||
-	    !profile_has_string(p, f->filename))
-		return -EINVAL;
-	return table_add(&p->functions, f, ret_id, NULL);
+	return profile_has_strings_of(p, f) ? table_add(&p->functions, f, ret_id, NULL) : -EINVAL;
+}
+
+int profile_append_function(struct cresset_profile *p, const struct cresset_function *f,
+			    uint32_t *ret_id)
+{
+	return profile_has_strings_of(p, f) ? table_append(&p->functions, f, ret_id) : -EINVAL;
 }
 
 struct location_key {
@@ -185,20 +202,13 @@ static int profile_check_lines(const struct cresset_profile *p, const struct cre
 	return 0;
 }
 
-int cresset_profile_add_location(struct cresset_profile *p, const struct cresset_location *loc,
-				 const struct cresset_line *lines, uint32_t *ret_id)
+int profile_append_location(struct cresset_profile *p, const struct cresset_location *loc,
+			    const struct cresset_line *lines, uint32_t *ret_id)
 {
-	const struct location_key key = {.loc = loc, .lines = lines};
-	uint64_t hash = location_hash(&key);
 	struct location_entry e = {
 		.pub = *loc, .key_n_lines = loc->n_lines, .key_flags = loc->flags};
-	uint32_t id = hash_find(&p->location_index, hash, location_equal, p, &key);
 	int r;
 
-	if (id) {
-		*ret_id = id;
-		return 0;
-	}
 	if (loc->mapping > table_count(&p->mappings))
 		return -EINVAL;
 	r = profile_check_lines(p, lines, loc->n_lines);
@@ -208,13 +218,55 @@ int cresset_profile_add_location(struct cresset_profile *p, const struct cresset
 		return -E2BIG;
 	e.pub.pad = 0;
 	e.first_line = e.key_first_line = (uint32_t)p->lines.n;
-	if (hash_reserve(&p->location_index) < 0 || vec_reserve(&p->locations, 1) < 0 ||
+	if (vec_reserve(&p->locations, 1) < 0 ||
 	    (loc->n_lines && !vec_push(&p->lines, lines, loc->n_lines)))
 		return -ENOMEM;
 	vec_push(&p->locations, &e, 1);
 	*ret_id = (uint32_t)(p->locations.n - 1);
-	hash_insert(&p->location_index, hash, *ret_id);
 	return 0;
+}
+
+/* Puts what was appended into the index. */
+static int profile_index_locations(struct cresset_profile *p)
+{
+	while (p->location_index.n + 1 < p->locations.n) {
+		uint32_t id = (uint32_t)p->location_index.n + 1;
+		const struct location_entry *e = vec_at(&p->locations, id);
+		struct cresset_location loc = e->pub;
+		const struct location_key key = {
+			.loc = &loc,
+			.lines = e->key_n_lines ? vec_at(&p->lines, e->key_first_line) : NULL};
+
+		loc.flags = e->key_flags;
+		loc.n_lines = e->key_n_lines;
+		if (hash_reserve(&p->location_index) < 0)
+			return -ENOMEM;
+		hash_insert(&p->location_index, location_hash(&key), id);
+	}
+	return 0;
+}
+
+int cresset_profile_add_location(struct cresset_profile *p, const struct cresset_location *loc,
+				 const struct cresset_line *lines, uint32_t *ret_id)
+{
+	const struct location_key key = {.loc = loc, .lines = lines};
+	uint64_t hash = location_hash(&key);
+	uint32_t id;
+	int r;
+
+	if (profile_index_locations(p) < 0)
+		return -ENOMEM;
+	id = hash_find(&p->location_index, hash, location_equal, p, &key);
+	if (id) {
+		*ret_id = id;
+		return 0;
+	}
+	if (hash_reserve(&p->location_index) < 0)
+		return -ENOMEM;
+	r = profile_append_location(p, loc, lines, ret_id);
+	if (r == 0)
+		hash_insert(&p->location_index, hash, *ret_id);
+	return r;
 }
 
 int cresset_profile_add_frame(struct cresset_profile *p, const char *name, size_t len,
@@ -231,13 +283,43 @@ int cresset_profile_add_frame(struct cresset_profile *p, const char *name, size_
 	return r ?: cresset_profile_add_location(p, &loc, &line, ret_id);
 }
 
-int cresset_profile_add_stack(struct cresset_profile *p, const uint32_t *locations, size_t n,
-			      uint32_t *ret_id)
+static bool profile_has_locations(const struct cresset_profile *p, const uint32_t *locations,
+				  size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (!locations[i] || locations[i] >= p->locations.n)
-			return -EINVAL;
+			return false;
+	return true;
+}
+
+int cresset_profile_add_stack(struct cresset_profile *p, const uint32_t *locations, size_t n,
+			      uint32_t *ret_id)
+{
+	if (!profile_has_locations(p, locations, n))
+		return -EINVAL;
 	return stacktab_add(&p->stacks, locations, n, ret_id);
+}
+
+int profile_append_stack(struct cresset_profile *p, const uint32_t *locations, size_t n,
+			 uint32_t *ret_id)
+{
+	if (!profile_has_locations(p, locations, n))
+		return -EINVAL;
+	return stacktab_append(&p->stacks, locations, n, ret_id);
+}
+
+int profile_reserve_stacks(struct cresset_profile *p, size_t n, size_t n_locations)
+{
+	int r = vec_reserve(&p->stacks.entries, n);
+
+	return r ?: vec_reserve(&p->stacks.words, n_locations);
+}
+
+int profile_reserve_samples(struct cresset_profile *p, size_t n)
+{
+	int r = vec_reserve(&p->samples.entries, n);
+
+	return r ?: vec_reserve(&p->values, n * p->n_types);
 }
 
 int cresset_profile_add_labels(struct cresset_profile *p, const struct cresset_label *labels,
@@ -260,6 +342,18 @@ int cresset_profile_set_values(struct cresset_profile *p, size_t i, const int64_
 	return 0;
 }
 
+/* Does it come after all that there are? Then it is new. Once one did not, this is not asked
+ * again. */
+static bool profile_is_last(const struct cresset_profile *p, const struct cresset_sample *sample)
+{
+	const struct cresset_sample *last = table_get(&p->samples, table_count(&p->samples));
+
+	if (p->samples.index.n)
+		return false;
+	return sample->labels != last->labels ? sample->labels > last->labels
+					      : sample->stack > last->stack;
+}
+
 static int profile_add_values(struct cresset_profile *p, const struct cresset_sample *sample,
 			      const int64_t *values)
 {
@@ -271,7 +365,9 @@ static int profile_add_values(struct cresset_profile *p, const struct cresset_sa
 	/* First the values' room, so that a sample never stands without its values. */
 	if (vec_reserve(&p->values, p->n_types) < 0)
 		return -ENOMEM;
-	r = table_add(&p->samples, sample, &id, &is_new);
+	is_new = profile_is_last(p, sample);
+	r = is_new ? table_append(&p->samples, sample, &id)
+		   : table_add(&p->samples, sample, &id, &is_new);
 	if (r < 0)
 		return r;
 	if (is_new)

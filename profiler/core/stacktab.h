@@ -5,6 +5,8 @@
  * All words stand in one array; an entry is {first, n}. The same sequence is the same id, the empty
  * one is id 0. A table whose sequences are structs of 8 words (labels) can be read in place: then
  * every sequence has a multiple of 8 words, so each starts 32-byte aligned to the array's start.
+ *
+ * As in a table, sequences that are appended come into the index when the next is looked for.
  */
 #ifndef CORE_STACKTAB_H
 #define CORE_STACKTAB_H
@@ -22,6 +24,8 @@ int stacktab_init(struct stacktab *t);
 void stacktab_release(struct stacktab *t);
 /* -ENOMEM, -E2BIG past 2^31 sequences or 2^32 words. */
 int stacktab_add(struct stacktab *t, const uint32_t *words, size_t n, uint32_t *ret_id);
+/* The same for a sequence that is known to be new. */
+int stacktab_append(struct stacktab *t, const uint32_t *words, size_t n, uint32_t *ret_id);
 /* The words of a sequence; none for an id that does not exist. */
 const uint32_t *stacktab_get(const struct stacktab *t, uint32_t id, size_t *ret_n);
 /* Drops word `at` of a sequence. It keeps its id, and is not found by its new content. */

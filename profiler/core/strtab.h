@@ -20,6 +20,9 @@ int strtab_init(struct strtab *t);
 void strtab_release(struct strtab *t);
 /* s[0 … len), cut at the first NUL. -ENOMEM, -E2BIG past 2^31 strings. */
 int strtab_add(struct strtab *t, const char *s, size_t len, uint32_t *ret_id);
+/* The same for a text that is known not to have been appended before; those that were added are
+ * looked through. It comes into the index when the next text is added. */
+int strtab_append(struct strtab *t, const char *s, size_t len, uint32_t *ret_id);
 /* "" for an id that does not exist. */
 const char *strtab_get(const struct strtab *t, uint32_t id);
 /* Number of strings without "": ids run from 1 to this. */

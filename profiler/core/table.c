@@ -26,11 +26,37 @@ static bool table_equal(const void *table, uint32_t id, const void *key)
 	return memcmp(vec_at(&t->entries, id), key, t->key_size) == 0;
 }
 
+/* Puts what was appended into the index. */
+static int table_index(struct table *t)
+{
+	while (t->index.n + 1 < t->entries.n) {
+		uint32_t id = (uint32_t)t->index.n + 1;
+
+		if (hash_reserve(&t->index) < 0)
+			return -ENOMEM;
+		hash_insert(&t->index, hash_bytes(vec_at(&t->entries, id), t->key_size, 0), id);
+	}
+	return 0;
+}
+
+int table_append(struct table *t, const void *entry, uint32_t *ret_id)
+{
+	if (t->entries.n > INT32_MAX)
+		return -E2BIG;
+	if (!vec_push(&t->entries, entry, 1))
+		return -ENOMEM;
+	*ret_id = (uint32_t)(t->entries.n - 1);
+	return 0;
+}
+
 int table_add(struct table *t, const void *entry, uint32_t *ret_id, bool *ret_new)
 {
 	uint64_t hash = hash_bytes(entry, t->key_size, 0);
-	uint32_t id = hash_find(&t->index, hash, table_equal, t, entry);
+	uint32_t id;
 
+	if (table_index(t) < 0)
+		return -ENOMEM;
+	id = hash_find(&t->index, hash, table_equal, t, entry);
 	if (ret_new)
 		*ret_new = !id;
 	if (id) {

@@ -140,6 +140,71 @@ static void table_interns_by_key_only(void **state)
 	table_release(&t);
 }
 
+static void append_text(struct strtab *t, uint32_t number, uint32_t id)
+{
+	char text[16];
+	uint32_t have;
+	int n = snprintf(text, sizeof(text), "text %u", number);
+
+	assert_int_equal(strtab_append(t, text, (size_t)n, &have), 0);
+	assert_int_equal(have, id);
+}
+
+static void add_text(struct strtab *t, uint32_t number, uint32_t id)
+{
+	char text[16];
+	uint32_t have;
+	int n = snprintf(text, sizeof(text), "text %u", number);
+
+	assert_int_equal(strtab_add(t, text, (size_t)n, &have), 0);
+	assert_int_equal(have, id);
+}
+
+/* What was appended is found by those that look, however the two take turns. */
+static void appended_entries_are_found(void **state)
+{
+	struct stacktab stacks;
+	struct strtab texts;
+	struct table t;
+	uint32_t id;
+	bool is_new;
+
+	assert_int_equal(strtab_init(&texts), 0);
+	assert_int_equal(table_init(&t, sizeof(uint32_t), sizeof(uint32_t)), 0);
+	assert_int_equal(stacktab_init(&stacks), 0);
+	for (uint32_t round = 0; round < 3; round++) {
+		for (uint32_t i = 0; i < 300; i++) {
+			uint32_t words[2] = {round * 1000 + i, i};
+
+			assert_int_equal(table_append(&t, words, &id), 0);
+			assert_int_equal(id, t.entries.n - 1);
+			assert_int_equal(stacktab_append(&stacks, words, 2, &id), 0);
+			assert_int_equal(id, stacktab_count(&stacks));
+			append_text(&texts, round * 1000 + i, round * 301 + i + 1);
+			if (round)
+				append_text(&texts, i, i + 1); /* which was added */
+		}
+		assert_int_equal(stacktab_append(&stacks, NULL, 0, &id), 0);
+		assert_int_equal(id, 0);
+		for (uint32_t i = 0; i < 301; i++) {
+			uint32_t words[2] = {round * 1000 + i, i};
+
+			assert_int_equal(table_add(&t, words, &id, &is_new), 0);
+			assert_int_equal(id, round * 301 + i + 1);
+			assert_int_equal(is_new, i == 300);
+			assert_int_equal(stacktab_add(&stacks, words, 2, &id), 0);
+			assert_int_equal(id, round * 301 + i + 1);
+			add_text(&texts, round * 1000 + i, round * 301 + i + 1);
+		}
+	}
+	assert_int_equal(table_count(&t), 903);
+	assert_int_equal(stacktab_count(&stacks), 903);
+	assert_int_equal(strtab_count(&texts), 903);
+	table_release(&t);
+	stacktab_release(&stacks);
+	strtab_release(&texts);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -148,6 +213,7 @@ int main(void)
 		cmocka_unit_test(strtab_interns_and_cuts_at_nul),
 		cmocka_unit_test(stacktab_interns_sequences),
 		cmocka_unit_test(table_interns_by_key_only),
+		cmocka_unit_test(appended_entries_are_found),
 	};
 
 	return cmocka_run_group_tests_name("core", tests, NULL, NULL);

@@ -15,6 +15,7 @@
 
 #include <cresset/profile.h>
 
+#include "core/bulk.h"
 #include "support/alloc_fail.h"
 
 static int fill(struct cresset_profile *p)
@@ -27,16 +28,23 @@ static int fill(struct cresset_profile *p)
 		struct cresset_location l = {.address = i};
 		struct cresset_label label = {.num = i};
 		uint32_t ids[2], stack, labels;
-		int64_t value = 1;
+		int64_t value = 1, nothing = 0;
 
 		snprintf(name, sizeof(name), "f%u", i);
 		r = cresset_profile_add_frame(p, name, strlen(name), 0, &ids[0]);
 		r = r ?: cresset_profile_add_mapping(p, &m, &l.mapping);
-		r = r ?: cresset_profile_add_location(p, &l, NULL, &ids[1]);
-		r = r ?: cresset_profile_add_stack(p, ids, 2, &stack);
+		r = r
+			    ?: (i % 3 ? profile_append_location
+				      : cresset_profile_add_location)(p, &l, NULL, &ids[1]);
+		r = r
+			    ?: (i % 3 ? profile_append_stack : cresset_profile_add_stack)(p, ids, 2,
+											  &stack);
 		r = r ?: cresset_profile_add_string(p, "pid", 3, &label.key);
 		r = r ?: cresset_profile_add_labels(p, &label, 1, &labels);
 		r = r ?: cresset_profile_add_sample(p, stack, labels, &value);
+		/* One that was there before: from here on samples are looked for. */
+		if (i >= 100)
+			r = r ?: cresset_profile_add_sample(p, 1, 1, &nothing);
 		r = r ?: cresset_profile_set_stat(p, name, i);
 		r = r ?: cresset_profile_add_comment(p, name);
 	}

@@ -88,6 +88,30 @@ static void samples_of_one_stack_add_up_and_saturate(void **state)
 	assert_int_equal(cresset_profile_add_value_type(p, "late", "count"), -EBUSY);
 }
 
+/* Those that come in order are not looked for; the first that does not finds all of them. */
+static void samples_are_one_in_any_order(void **state)
+{
+	struct cresset_profile *p = *state;
+	uint32_t stacks[50], known = frame(p, "main", 0);
+
+	for (uint32_t i = 0; i < 50; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "f%u", i);
+		stacks[i] = stack(p, (uint32_t[]){frame(p, name, 0), known}, 2);
+	}
+	for (uint32_t i = 0; i < 49; i++)
+		add(p, stacks[i], 0, 1);
+	add(p, stacks[48], 0, 1);
+	for (uint32_t i = 50; i-- > 0;)
+		add(p, stacks[i], 0, 1);
+	assert_int_equal(cresset_profile_n_samples(p), 50);
+	for (uint32_t i = 0; i < 50; i++) {
+		assert_int_equal(cresset_profile_sample(p, i)->stack, stacks[i]);
+		assert_int_equal(cresset_profile_values(p, i)[0], i < 48 ? 2 : i == 48 ? 3 : 1);
+	}
+}
+
 static void ids_that_do_not_exist_are_refused(void **state)
 {
 	struct cresset_profile *p = *state;
@@ -407,6 +431,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(samples_of_one_stack_add_up_and_saturate, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(samples_are_one_in_any_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(ids_that_do_not_exist_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_mapping_is_one_whatever_its_flags, setup,
 						teardown),
