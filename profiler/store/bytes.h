@@ -91,6 +91,11 @@ static inline uint64_t bytes_get(struct bytes_in *in)
 
 	if (in->at < in->end && *in->at < 0x80)
 		return *in->at++;
+	if (bytes_left(in) > 1 && in->at[1] < 0x80) {
+		x = (uint64_t)(in->at[0] & 0x7f) | (uint64_t)in->at[1] << 7;
+		in->at += 2;
+		return x;
+	}
 	for (unsigned int shift = 0; in->at < in->end && shift < 64; shift += 7) {
 		uint8_t b = *in->at++;
 
@@ -101,6 +106,21 @@ static inline uint64_t bytes_get(struct bytes_in *in)
 			return x;
 	}
 	return bytes_fail(in);
+}
+
+/* Eight numbers of one byte each, if those are what comes next. */
+static inline bool bytes_get_eight(struct bytes_in *in, uint8_t ret[8])
+{
+	uint64_t word;
+
+	if (bytes_left(in) < sizeof(word))
+		return false;
+	memcpy(&word, in->at, sizeof(word));
+	if (word & UINT64_C(0x8080808080808080))
+		return false;
+	memcpy(ret, &word, sizeof(word));
+	in->at += sizeof(word);
+	return true;
 }
 
 static inline int64_t bytes_get_signed(struct bytes_in *in)

@@ -158,8 +158,9 @@ static int encode_stack(struct dict_code *c, struct bytes_out *out, const struct
 static int decode_stack(struct dict_code *c, struct bytes_in *in, struct dict_entry *e)
 {
 	uint64_t shared = bytes_get_max(in, c->frames.n);
-	uint64_t rest = bytes_get_max(in, DICT_MAX_FRAMES - shared);
-	uint32_t *frames, before;
+	uint64_t rest = bytes_get_max(in, DICT_MAX_FRAMES - shared), before;
+	struct bytes_in own; /* in registers: a large answer has millions of frames */
+	uint32_t *frames;
 
 	if (rest > bytes_left(in))
 		rest = bytes_fail(in);
@@ -168,11 +169,18 @@ static int decode_stack(struct dict_code *c, struct bytes_in *in, struct dict_en
 		return -ENOMEM;
 	frames = c->frames.data;
 	before = shared ? frames[shared - 1] : 0;
-	for (uint64_t i = shared; i < shared + rest; i++)
-		frames[i] = before = get_near(in, before);
+	own = *in;
+	for (uint64_t i = shared; i < shared + rest; i++) {
+		before += (uint64_t)bytes_get_signed(&own);
+		if (before > INT32_MAX)
+			before = bytes_fail(&own);
+		frames[i] = (uint32_t)before;
+	}
+	*in = own;
 	c->frames.n = shared + rest;
 	e->frames = frames;
 	e->n = c->frames.n;
+	e->shared = shared;
 	return 0;
 }
 

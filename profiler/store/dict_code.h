@@ -52,6 +52,8 @@ struct dict_entry {
 	const uint32_t *frames;
 	const struct cresset_label *labels;
 	size_t n;
+	/* Of a stack that was read: frames from the root that are those of the entry before. */
+	size_t shared;
 };
 
 /* Encoder or decoder of one chunk: what the next entry is a difference from. */

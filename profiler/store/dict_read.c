@@ -1,22 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * dict_read - see dict_read.h. Entries of a kind stand in an array by id, lines, labels and texts
- * in an arena. An entry whose chunk could not be read stays "not there", which is what an id that
- * does not exist is, too.
+ * dict_read - see dict_read.h. Entries of a kind stand in pages by id, which are made as they are
+ * needed, lines, labels and texts in an arena. An entry whose chunk could not be read stays "not
+ * there", which is what an id that does not exist is, too.
  */
 #include "store/dict_read.h"
+
+#include "core/bulk.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <zstd.h>
 
 /* Of entries of a kind: far more than a writer puts into one dictionary. */
-enum { MAX_COUNT = 1 << 22 };
+enum { MAX_COUNT = 1 << 22, PAGE_ENTRIES = 256 };
+/* So many stacks say how many frames the others will have, and room is made for them, within
+ * reason: it is a guess. */
+enum { TYPICAL_STACKS = 256, MAX_FRAMES_AHEAD = 1 << 23 };
 
 struct entry {
 	union {
-		const char *text;
-		struct cresset_mapping mapping;
+		const char *text; /* n bytes, and a NUL */
+		const struct cresset_mapping *mapping;
 		struct cresset_function function;
 		struct cresset_location location;
 		const struct cresset_label *labels;
@@ -31,7 +36,7 @@ struct entry {
 
 struct kind {
 	uint32_t count;
-	struct entry *entries; /* [0 … count]; NULL: none was asked for yet */
+	struct entry **pages; /* of entries 0 … count; NULL: none was asked for yet */
 };
 
 struct dict_reader {
@@ -40,6 +45,7 @@ struct dict_reader {
 	int error;
 	uint64_t missing; /* stacks */
 	uint64_t damaged; /* chunks of other kinds */
+	bool fresh;	  /* the profile had nothing before */
 	struct arena arena;
 	ZSTD_DCtx *zstd;
 	struct vec plain;
@@ -99,7 +105,11 @@ void dict_reader_free(struct dict_reader *d)
 	if (!d)
 		return;
 	for (size_t i = 0; i < DICT_KINDS; i++) {
-		free(d->kinds[i].entries);
+		struct kind *k = &d->kinds[i];
+
+		for (size_t page = 0; k->pages && page <= k->count / PAGE_ENTRIES; page++)
+			free(k->pages[page]);
+		free(k->pages);
 		dict_code_release(&d->codes[i]);
 	}
 	free(d->locations);
@@ -155,9 +165,10 @@ static int keep_entry(struct dict_reader *d, enum dict_kind kind, const struct d
 	switch (kind) {
 	case DICT_STRING:
 		kept = to->text = arena_strndup(&d->arena, e->string.text, e->string.len);
+		to->n = (uint32_t)e->string.len;
 		break;
 	case DICT_MAPPING:
-		to->mapping = e->mapping;
+		kept = to->mapping = keep_array(d, &e->mapping, 1, sizeof(e->mapping));
 		break;
 	case DICT_FUNCTION:
 		to->function = e->function;
@@ -172,7 +183,8 @@ static int keep_entry(struct dict_reader *d, enum dict_kind kind, const struct d
 	}
 	if (!kept)
 		return -ENOMEM;
-	to->n = (uint32_t)e->n;
+	if (kind != DICT_STRING)
+		to->n = (uint32_t)e->n;
 	to->there = true;
 	return 0;
 }
@@ -202,12 +214,32 @@ static int open_chunk(struct dict_reader *d, enum dict_kind kind, uint32_t id, u
 	return 0;
 }
 
+/* id is at most the kind's count. NULL: there is no memory. */
+static struct entry *entry_of(struct dict_reader *d, struct kind *k, uint32_t id)
+{
+	struct entry **page;
+
+	if (!k->pages)
+		k->pages = calloc(k->count / PAGE_ENTRIES + 1, sizeof(*k->pages));
+	page = k->pages ? &k->pages[id / PAGE_ENTRIES] : NULL;
+	if (page && !*page)
+		*page = calloc(PAGE_ENTRIES, sizeof(**page));
+	if (page && *page)
+		return *page + id % PAGE_ENTRIES;
+	fail(d, -ENOMEM);
+	return NULL;
+}
+
 /* Entries that are not there are not looked for again. */
 static void lose(struct dict_reader *d, struct kind *k, uint32_t first, uint32_t n)
 {
 	d->damaged++;
-	for (uint32_t i = first; i < first + n && i <= k->count; i++)
-		k->entries[i].lost = !k->entries[i].there;
+	for (uint32_t i = first; i < first + n && i <= k->count; i++) {
+		struct entry *e = entry_of(d, k, i);
+
+		if (e)
+			e->lost = !e->there;
+	}
 }
 
 static int load_chunk(struct dict_reader *d, enum dict_kind kind, uint32_t id)
@@ -219,10 +251,11 @@ static int load_chunk(struct dict_reader *d, enum dict_kind kind, uint32_t id)
 
 	in = bytes_in(d->plain.data, d->plain.n);
 	for (uint32_t i = 0; i < n && r == 0 && first + i <= k->count; i++) {
+		struct entry *to = entry_of(d, k, first + i);
 		struct dict_entry e;
 
-		r = dict_decode(&d->codes[kind], &in, &e);
-		r = r ?: keep_entry(d, kind, &e, &k->entries[first + i]);
+		r = to ? dict_decode(&d->codes[kind], &in, &e) : -ENOMEM;
+		r = r ?: keep_entry(d, kind, &e, to);
 	}
 	if (r == -ENOENT || r == -EBADMSG)
 		lose(d, k, first, n);
@@ -233,19 +266,14 @@ static int load_chunk(struct dict_reader *d, enum dict_kind kind, uint32_t id)
 static struct entry *find(struct dict_reader *d, enum dict_kind kind, uint32_t id)
 {
 	struct kind *k = &d->kinds[kind];
+	struct entry *e;
 
 	if (!id || id > k->count || d->error)
 		return NULL;
-	if (!k->entries) {
-		k->entries = calloc(k->count + (size_t)1, sizeof(*k->entries));
-		if (!k->entries) {
-			fail(d, -ENOMEM);
-			return NULL;
-		}
-	}
-	if (!k->entries[id].there && !k->entries[id].lost)
+	e = entry_of(d, k, id);
+	if (e && !e->there && !e->lost)
 		load_chunk(d, kind, id);
-	return k->entries[id].there ? &k->entries[id] : NULL;
+	return e && e->there ? e : NULL;
 }
 
 const char *dict_reader_string(struct dict_reader *d, uint32_t id)
@@ -265,18 +293,29 @@ const struct cresset_label *dict_reader_series(struct dict_reader *d, uint32_t i
 
 /* ---- Into a profile. */
 
+/* Is what is different here different in the profile too, and nothing of it there yet? Where names
+ * are damaged, different things may have become the same. */
+static bool is_new(const struct dict_reader *d)
+{
+	return d->fresh && !d->damaged && !d->missing;
+}
+
 static int add_string(struct dict_reader *d, struct cresset_profile *p, uint32_t id,
 		      uint32_t *ret_id)
 {
+	static const char damaged[] = "[damaged]";
 	struct entry *e = find(d, DICT_STRING, id);
-	const char *text = dict_reader_string(d, id);
 	int r = 0;
 
 	if (e && e->added) {
 		*ret_id = e->id;
 		return 0;
 	}
-	r = cresset_profile_add_string(p, text, strlen(text), ret_id);
+	if (e)
+		r = (is_new(d) ? profile_append_string : cresset_profile_add_string)(p, e->text,
+										     e->n, ret_id);
+	else
+		r = cresset_profile_add_string(p, damaged, id ? sizeof(damaged) - 1 : 0, ret_id);
 	if (r == 0 && e) {
 		e->id = *ret_id;
 		e->added = true;
@@ -294,9 +333,9 @@ static int add_mapping(struct dict_reader *d, struct cresset_profile *p, uint32_
 	*ret_id = e ? e->id : 0;
 	if (!e || e->added)
 		return 0;
-	m = e->mapping;
-	r = add_string(d, p, e->mapping.file, &m.file);
-	r = r ?: add_string(d, p, e->mapping.build_id, &m.build_id);
+	m = *e->mapping;
+	r = add_string(d, p, m.file, &m.file);
+	r = r ?: add_string(d, p, m.build_id, &m.build_id);
 	r = r ?: cresset_profile_add_mapping(p, &m, ret_id);
 	if (r == 0) {
 		e->id = *ret_id;
@@ -324,7 +363,9 @@ static int add_function(struct dict_reader *d, struct cresset_profile *p, uint32
 	} else {
 		r = cresset_profile_add_string(p, "[damaged]", 9, &f.name);
 	}
-	r = r ?: cresset_profile_add_function(p, &f, ret_id);
+	if (r == 0)
+		r = (e && is_new(d) ? profile_append_function
+				    : cresset_profile_add_function)(p, &f, ret_id);
 	if (r == 0 && e) {
 		e->id = *ret_id;
 		e->added = true;
@@ -357,7 +398,9 @@ static int add_location(struct dict_reader *d, struct cresset_profile *p, uint32
 		lines[i] = e->lines[i];
 		r = add_function(d, p, e->lines[i].function, &lines[i].function);
 	}
-	r = r ?: cresset_profile_add_location(p, &l, lines, ret_id);
+	if (r == 0)
+		r = (is_new(d) ? profile_append_location
+			       : cresset_profile_add_location)(p, &l, lines, ret_id);
 	if (r == 0) {
 		e->id = *ret_id;
 		e->added = true;
@@ -365,17 +408,34 @@ static int add_location(struct dict_reader *d, struct cresset_profile *p, uint32
 	return r;
 }
 
-/* A stack's locations are root first here, leaf first in the profile. */
-static int add_stack(struct dict_reader *d, struct cresset_profile *p, const struct dict_entry *e,
-		     struct vec *ids, uint32_t *ret_id)
-{
-	uint32_t *out, n = d->kinds[DICT_LOCATION].count;
+/* A chunk of stacks, unpacked and read up to some entry; and that entry in the profile. */
+struct stack_chunk {
+	struct bytes_in in;
+	struct vec plain;
+	struct dict_entry entry;
+	uint32_t next; /* the id that is read next; 0: no chunk */
+	uint32_t end;  /* past the last */
+	/* Its locations in the profile, root first, of which this many are those of the stack that
+	 * was added last. Stacks share most of their frames with the one before. */
+	struct vec mapped;
+	size_t same;
+	struct vec leaf_first;
+	size_t frames; /* of all that were added */
+};
 
-	ids->n = 0;
-	if (vec_reserve(ids, e->n + 1) < 0)
+/* A stack's locations are root first here, leaf first in the profile. */
+static int add_stack(struct dict_reader *d, struct cresset_profile *p, struct stack_chunk *c,
+		     uint32_t *ret_id)
+{
+	const struct dict_entry *e = &c->entry;
+	uint32_t *mapped, *out, n = d->kinds[DICT_LOCATION].count;
+
+	c->mapped.n = c->leaf_first.n = 0;
+	if (vec_reserve(&c->mapped, e->n + 1) < 0 || vec_reserve(&c->leaf_first, e->n + 1) < 0)
 		return -ENOMEM;
-	out = ids->data;
-	for (size_t i = 0; i < e->n; i++) {
+	mapped = c->mapped.data;
+	out = c->leaf_first.data;
+	for (size_t i = c->same; i < e->n; i++) {
 		/* All that there are not share the one for damage. */
 		uint32_t id = e->frames[i] <= n ? e->frames[i] : 0;
 		int r = 0;
@@ -384,9 +444,13 @@ static int add_stack(struct dict_reader *d, struct cresset_profile *p, const str
 			r = add_location(d, p, id, &d->locations[id]);
 		if (r < 0)
 			return r;
-		out[e->n - 1 - i] = d->locations[id];
+		mapped[i] = d->locations[id];
 	}
-	return cresset_profile_add_stack(p, out, e->n, ret_id);
+	for (size_t i = 0; i < e->n; i++)
+		out[e->n - 1 - i] = mapped[i];
+	c->same = e->n;
+	c->frames += e->n;
+	return (is_new(d) ? profile_append_stack : cresset_profile_add_stack)(p, out, e->n, ret_id);
 }
 
 static int add_missing(struct dict_reader *d, struct cresset_profile *p, uint32_t *ret_id)
@@ -397,15 +461,6 @@ static int add_missing(struct dict_reader *d, struct cresset_profile *p, uint32_
 	d->missing++;
 	return r ?: cresset_profile_add_stack(p, &location, 1, ret_id);
 }
-
-/* A chunk of stacks, unpacked and read up to some entry. */
-struct stack_chunk {
-	struct bytes_in in;
-	struct vec plain;
-	struct dict_entry entry;
-	uint32_t next; /* the id that is read next; 0: no chunk */
-	uint32_t end;  /* past the last */
-};
 
 /* Reads on to stack id. -ENOENT: it is damaged. */
 static int seek_stack(struct dict_reader *d, struct stack_chunk *c, uint32_t id)
@@ -429,6 +484,8 @@ static int seek_stack(struct dict_reader *d, struct stack_chunk *c, uint32_t id)
 	}
 	while (c->next <= id && r == 0) {
 		r = dict_decode(&d->codes[DICT_STACK], &c->in, &c->entry);
+		if (c->entry.shared < c->same)
+			c->same = c->entry.shared;
 		c->next++;
 	}
 	if (r == -EBADMSG) {
@@ -438,32 +495,43 @@ static int seek_stack(struct dict_reader *d, struct stack_chunk *c, uint32_t id)
 	return r;
 }
 
+static int make_room(struct cresset_profile *p, size_t n, size_t n_frames)
+{
+	return profile_reserve_stacks(p, n,
+				      n_frames < MAX_FRAMES_AHEAD ? n_frames : MAX_FRAMES_AHEAD);
+}
+
 int dict_reader_stacks(struct dict_reader *d, struct cresset_profile *p, const uint32_t *stacks,
 		       size_t n, uint32_t *ret_ids)
 {
 	struct stack_chunk chunk = {.next = 0};
-	struct vec ids;
 	int r = 0;
 
+	d->fresh = !cresset_profile_n_stacks(p) && !cresset_profile_n_locations(p) &&
+		   !cresset_profile_n_functions(p);
 	if (!d->locations)
 		d->locations = calloc(d->kinds[DICT_LOCATION].count + (size_t)1, sizeof(uint32_t));
 	if (!d->locations)
 		return -ENOMEM;
 	vec_init(&chunk.plain, 1);
-	vec_init(&ids, sizeof(uint32_t));
+	vec_init(&chunk.mapped, sizeof(uint32_t));
+	vec_init(&chunk.leaf_first, sizeof(uint32_t));
 	for (size_t i = 0; i < n && r == 0; i++) {
-		if (!stacks[i]) {
+		if (i == TYPICAL_STACKS)
+			r = make_room(p, n - i, chunk.frames / i * (n - i));
+		if (r < 0 || !stacks[i]) {
 			ret_ids[i] = 0;
 			continue;
 		}
 		r = stacks[i] > d->kinds[DICT_STACK].count ? -ENOENT
 							   : seek_stack(d, &chunk, stacks[i]);
 		if (r == 0)
-			r = add_stack(d, p, &chunk.entry, &ids, &ret_ids[i]);
+			r = add_stack(d, p, &chunk, &ret_ids[i]);
 		else if (r == -ENOENT)
 			r = add_missing(d, p, &ret_ids[i]);
 	}
-	vec_release(&ids);
+	vec_release(&chunk.mapped);
+	vec_release(&chunk.leaf_first);
 	vec_release(&chunk.plain);
 	return r ?: d->error;
 }

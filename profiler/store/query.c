@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/bulk.h"
 #include "core/table.h"
 #include "store/scan.h"
 
@@ -293,6 +294,7 @@ static int query_end(void *arg, struct dict_reader *d)
 	if (r == 0 && stacks.n) {
 		ids = calloc(stacks.n, sizeof(*ids));
 		r = ids ? dict_reader_stacks(d, q->p, stacks.data, stacks.n, ids) : -ENOMEM;
+		r = r ?: profile_reserve_samples(q->p, stacks.n);
 	}
 	for (size_t i = 0; i < q->groups.n && r == 0; i++)
 		r = add_group(q, vec_at(&q->groups, i), &stacks, ids);
