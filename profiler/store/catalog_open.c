@@ -177,6 +177,16 @@ static int create(struct catalog *c, struct cresset_error *err)
 	return r ?: catalog_exec(c, sql, "create", err);
 }
 
+/* The tables are those of version 1. Version 2 says that segments can have hours, so that one that
+ * knows none refuses the store, rather than to take them for damaged. */
+static int upgrade(struct catalog *c, struct cresset_error *err)
+{
+	char sql[64];
+
+	snprintf(sql, sizeof(sql), "PRAGMA user_version=%d", CATALOG_VERSION);
+	return catalog_exec(c, sql, "write", err);
+}
+
 static int check_version(struct catalog *c, bool read_only, struct cresset_error *err)
 {
 	int64_t version, application, tables;
@@ -201,7 +211,7 @@ static int check_version(struct catalog *c, bool read_only, struct cresset_error
 					 "%lld, this one knows %d): update this one, or choose "
 					 "another folder",
 					 c->path, (long long)version, CATALOG_VERSION);
-	return 0;
+	return version < CATALOG_VERSION && !read_only ? upgrade(c, err) : 0;
 }
 
 static int open_writer(struct catalog *c, struct cresset_error *err)

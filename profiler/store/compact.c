@@ -22,7 +22,7 @@ struct input {
 	uint32_t stack, stacks_end;
 	uint32_t row_at;
 	bool loaded; /* the block has been read */
-	bool done;
+	bool done;   /* with this pass */
 };
 
 struct compaction {
@@ -34,6 +34,9 @@ struct compaction {
 	size_t n;
 	struct input inputs[COMPACT_MAX_INPUTS];
 	struct segment_writer writer;
+	/* The pass: rows of this type and of these windows of the output. */
+	uint32_t type;
+	uint32_t first_window, n_windows;
 	struct vec merged; /* struct segment_row: of one stack */
 	struct catalog_segment out;
 };
@@ -41,7 +44,7 @@ struct compaction {
 /* ---- Cursors. */
 
 struct key {
-	uint32_t type, series, stack;
+	uint32_t series, stack;
 };
 
 static const struct segment_block *current_block(const struct input *in)
@@ -54,22 +57,36 @@ static struct key current_key(const struct input *in)
 	const struct segment_block *b = current_block(in);
 	const struct segment_series *s = vec_at(&in->segment->series, b->first_series + in->series);
 
-	return (struct key){.type = in->types[b->type],
-			    .series = s->series,
+	return (struct key){.series = s->series,
 			    .stack = ((uint32_t *)in->rows.stacks.data)[in->stack]};
 }
 
 static int compare_keys(const struct key *a, const struct key *b)
 {
-	if (a->type != b->type)
-		return a->type < b->type ? -1 : 1;
 	if (a->series != b->series)
 		return a->series < b->series ? -1 : 1;
 	return a->stack < b->stack ? -1 : a->stack > b->stack;
 }
 
+/* Does it have rows of the pass? A block of version 1 may have rows of several. */
+static bool is_of_pass(const struct compaction *c, const struct input *in,
+		       const struct segment_block *b)
+{
+	uint32_t first = in->times[b->first_window];
+	uint32_t last = in->times[b->first_window + b->n_windows - 1];
+
+	return in->types[b->type] == c->type && first < c->first_window + c->n_windows &&
+	       last >= c->first_window;
+}
+
+static void skip_blocks(const struct compaction *c, struct input *in)
+{
+	while (in->block < in->segment->blocks.n && !is_of_pass(c, in, current_block(in)))
+		in->block++;
+}
+
 /* Skips series without stacks and goes on to the next block when one is used up. */
-static int settle(struct input *in)
+static int settle(const struct compaction *c, struct input *in)
 {
 	const struct segment *seg = in->segment;
 
@@ -88,6 +105,7 @@ static int settle(struct input *in)
 			in->series++;
 		} else {
 			in->block += in->loaded;
+			skip_blocks(c, in);
 			if (in->block == seg->blocks.n)
 				continue;
 			r = segment_read(seg, current_block(in), true, &in->rows);
@@ -105,8 +123,9 @@ static int settle(struct input *in)
 	}
 }
 
-/* Appends the rows of the current stack to `merged` and goes on to the next. */
-static int take_stack(struct input *in, struct vec *merged)
+/* Appends those rows of the current stack to `merged` that are of the pass, and goes on to the
+ * next. */
+static int take_stack(const struct compaction *c, struct input *in, struct vec *merged)
 {
 	uint32_t n = ((uint32_t *)in->rows.counts.data)[in->stack];
 	const uint32_t *times = (const uint32_t *)in->rows.times.data + in->row_at;
@@ -115,12 +134,12 @@ static int take_stack(struct input *in, struct vec *merged)
 	for (uint32_t i = 0; i < n; i++) {
 		const struct segment_row row = {.time = in->times[times[i]], .value = values[i]};
 
-		if (!vec_push(merged, &row, 1))
+		if (row.time - c->first_window < c->n_windows && !vec_push(merged, &row, 1))
 			return -ENOMEM;
 	}
 	in->row_at += n;
 	in->stack++;
-	return settle(in);
+	return settle(c, in);
 }
 
 static int open_input(struct compaction *c, struct input *in, const struct catalog_segment *row)
@@ -129,6 +148,7 @@ static int open_input(struct compaction *c, struct input *in, const struct catal
 	int fd, r;
 
 	in->row = *row;
+	in->done = true;
 	embedded_name(row->from_ns, row->level, row->id, name);
 	fd = openat(c->e->segments_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
@@ -262,8 +282,6 @@ static void describe(struct compaction *c, const struct vec *rows)
 	out->level = c->level;
 }
 
-/* ---- The steps. */
-
 /* Marks an input that turned out to be damaged. */
 static int blame(struct compaction *c, const struct input *in, int r, struct cresset_error *err)
 {
@@ -274,6 +292,41 @@ static int blame(struct compaction *c, const struct input *in, int r, struct cre
 	}
 	return embedded_error(c->e, r, "compact", err);
 }
+
+/* ---- Passes: one for each type and hour, in the order in which a segment has its rows. */
+
+static int begin_pass(struct compaction *c, uint32_t type, uint32_t window,
+		      struct cresset_error *err)
+{
+	c->type = type;
+	segment_hour(&c->writer.windows, window, &c->first_window, &c->n_windows);
+	for (size_t i = 0; i < c->n; i++) {
+		struct input *in = &c->inputs[i];
+		int r;
+
+		in->block = 0;
+		in->series = in->stack = in->stacks_end = in->row_at = 0;
+		in->loaded = in->done = false;
+		r = settle(c, in);
+		if (r < 0)
+			return blame(c, in, r, err);
+	}
+	return 0;
+}
+
+/* 1: there was no more. */
+static int next_pass(struct compaction *c, struct cresset_error *err)
+{
+	uint32_t window = c->first_window + c->n_windows, type = c->type;
+
+	if (window >= c->writer.windows.n) {
+		window = 0;
+		type++;
+	}
+	return type < c->writer.types.n ? begin_pass(c, type, window, err) : 1;
+}
+
+/* ---- The steps. */
 
 static int prepare(struct compaction *c, const struct vec *inputs, struct cresset_error *err)
 {
@@ -294,13 +347,9 @@ static int prepare(struct compaction *c, const struct vec *inputs, struct cresse
 	r = r ?: merge_types(c);
 	if (r < 0)
 		return embedded_error(c->e, r, "compact", err);
-	for (size_t i = 0; i < c->n; i++) {
+	for (size_t i = 0; i < c->n; i++)
 		map_windows(c, &c->inputs[i]);
-		r = settle(&c->inputs[i]);
-		if (r < 0)
-			return blame(c, &c->inputs[i], r, err);
-	}
-	return 0;
+	return c->writer.windows.n && c->writer.types.n ? begin_pass(c, 0, 0, err) : 0;
 }
 
 int compaction_begin(struct embedded *e, uint32_t level, const struct vec *inputs,
@@ -392,13 +441,15 @@ static int merge_stack(struct compaction *c, const struct key *key, size_t *rows
 
 			if (compare_keys(&own, key) != 0)
 				break;
-			r = take_stack(in, &c->merged);
+			r = take_stack(c, in, &c->merged);
 			if (r < 0)
 				return blame(c, in, r, err);
 		}
 	}
 	*rows += c->merged.n;
-	r = segment_writer_stack(&c->writer, key->type, key->series, key->stack, c->merged.data,
+	if (!c->merged.n)
+		return 0;
+	r = segment_writer_stack(&c->writer, c->type, key->series, key->stack, c->merged.data,
 				 settle_rows(&c->merged));
 	return r < 0 ? embedded_error(c->e, r, "compact", err) : 0;
 }
@@ -454,9 +505,12 @@ int compaction_step(struct compaction *c, size_t max_rows, struct cresset_error 
 	while (rows < max_rows) {
 		int r;
 
-		if (!least_key(c, &key))
+		if (least_key(c, &key))
+			r = merge_stack(c, &key, &rows, err);
+		else
+			r = next_pass(c, err);
+		if (r > 0)
 			return finish(c, err);
-		r = merge_stack(c, &key, &rows, err);
 		if (r < 0)
 			return r;
 	}

@@ -2,10 +2,11 @@
 /*
  * compact - several segments become one, with the windows of each minute added together.
  *
- * Rows of all inputs stand in the same order, so that they are merged as they are read: memory is a
- * block for each input, whatever their size. The work is done in slices, between which windows can
- * be appended; nothing of it is to be seen before the last slice commits it, and the inputs go
- * after that.
+ * Rows of all inputs stand in the same order, so that they are merged as they are read, hour by
+ * hour: memory is a block for each input, whatever their size. Inputs of version 1 have no hours:
+ * their rows are picked from blocks that are read for each hour again. The work is done in slices,
+ * between which windows can be appended; nothing of it is to be seen before the last slice commits
+ * it, and the inputs go after that.
  */
 #ifndef STORE_COMPACT_H
 #define STORE_COMPACT_H

@@ -108,11 +108,11 @@ static int begin_dict(struct scan *s, uint32_t number)
 
 /* ---- A segment. */
 
-/* Which of its windows are asked for; 2: all of them, 1: some, 0: none. */
+/* Which of its windows are asked for; returns how many, or -ENOMEM. */
 static int choose_windows(struct scan *s, const struct segment *seg)
 {
 	bool everything = !s->q->from_ns && !s->q->to_ns;
-	size_t n = 0;
+	int n = 0;
 
 	s->inside.n = 0;
 	if (vec_reserve(&s->inside, seg->windows.n + 1) < 0)
@@ -131,7 +131,17 @@ static int choose_windows(struct scan *s, const struct segment *seg)
 		s->result.windows += w->count;
 		n++;
 	}
-	return n == seg->windows.n ? 2 : n ? 1 : 0;
+	return n;
+}
+
+/* How many windows of a block's span are asked for. */
+static uint32_t count_inside(const struct scan *s, const struct segment_block *b)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < b->n_windows; i++)
+		n += *(bool *)vec_at(&s->inside, b->first_window + i);
+	return n;
 }
 
 /* The position of a type in the query; -1: not asked for. */
@@ -192,6 +202,29 @@ static uint32_t sum_stacks(struct scan *s, uint32_t stack, uint32_t n, uint32_t 
 	return row;
 }
 
+/* The same where all rows count and no sum overflows: runs of a row or two are what most of them
+ * are, and to add those up in a loop costs more than to take differences of sums of all. */
+static uint32_t sum_whole_stacks(struct scan *s, uint32_t stack, uint32_t n, uint32_t row)
+{
+	const uint32_t *counts = s->rows.counts.data;
+	int64_t *values = s->rows.values.data, *sums = s->sums.data;
+	uint32_t first = row, end = row;
+	int64_t before = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		end += counts[stack + i];
+	for (row++; row < end; row++)
+		values[row] += values[row - 1];
+	row = first;
+	for (uint32_t i = 0; i < n; i++) {
+		row += counts[stack + i];
+		sums[i] = values[row - 1] - before;
+		before = values[row - 1];
+	}
+	s->result.rows += end - first;
+	return end;
+}
+
 static int give_block(struct scan *s, const struct segment *seg, const struct segment_block *b,
 		      uint32_t type, bool all)
 {
@@ -207,7 +240,8 @@ static int give_block(struct scan *s, const struct segment *seg, const struct se
 		uint32_t out = e->series <= s->n_series ? s->outs[e->series] : 0;
 
 		if (out) {
-			row = sum_stacks(s, stack, e->n_stacks, row, all);
+			row = all && s->rows.small ? sum_whole_stacks(s, stack, e->n_stacks, row)
+						   : sum_stacks(s, stack, e->n_stacks, row, all);
 			r = s->ops->rows(s->arg, out - 1, type, stacks + stack, s->sums.data,
 					 e->n_stacks);
 		} else {
@@ -233,15 +267,17 @@ static int give_names(struct scan *s, const struct segment *seg, const struct se
 	return r;
 }
 
-static int scan_blocks(struct scan *s, const struct segment *seg, bool all)
+static int scan_blocks(struct scan *s, const struct segment *seg)
 {
 	int r = 0;
 
 	for (size_t i = 0; i < seg->blocks.n && r == 0; i++) {
 		const struct segment_block *b = vec_at(&seg->blocks, i);
 		int type = query_type(s, vec_at(&seg->types, b->type));
+		uint32_t inside = count_inside(s, b);
+		bool all = inside == b->n_windows;
 
-		if (type < 0 || !has_series(s, seg, b))
+		if (type < 0 || !inside || !has_series(s, seg, b))
 			continue;
 		if (all && s->ops->any_type) {
 			r = give_names(s, seg, b);
@@ -299,7 +335,7 @@ static int scan_segment(struct scan *s, const struct catalog_segment *c, const s
 {
 	char name[EMBEDDED_NAME];
 	struct segment *seg = NULL;
-	int r, which;
+	int r;
 
 	embedded_name(c->from_ns, c->level, c->id, name);
 	r = open_segment(s, name, &seg);
@@ -309,8 +345,9 @@ static int scan_segment(struct scan *s, const struct catalog_segment *c, const s
 		return r;
 	s->damaged = r < 0 || seg->dict != c->dict;
 	if (!s->damaged) {
-		which = choose_windows(s, seg);
-		r = which > 0 ? scan_blocks(s, seg, which == 2) : which;
+		r = choose_windows(s, seg);
+		if (r > 0)
+			r = scan_blocks(s, seg);
 	}
 	if (s->damaged) {
 		r = 0;

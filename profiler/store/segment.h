@@ -4,20 +4,24 @@
  *
  *     "CRSTSEG1"
  *     blocks: each four columns, one behind the other: stacks, counts, times, values
- *     index: windows, types, and of each block its type, series, sizes and checksum
+ *     index: windows, types, and of each block its type, span, series, sizes and checksum
  *     trailer: where the index is, its checksum, "CRSTEND1"
  *
  * A row says that in a window (time) a stack of a series had a value of a type. Rows stand sorted
- * by type, series, stack and time, not by time first: the same stack comes again window after
- * window, so that a stack's id is written once for all its rows, times and values become small
- * numbers that zstd packs well, and a query that takes a segment whole sums runs without looking at
- * times. What that trades away is that a query of a short range inside a long segment reads all of
- * its rows.
+ * by type, hour, series, stack and time, not by time first: the same stack comes again window after
+ * window, so that a stack's id is written once for all its rows of an hour, times and values become
+ * small numbers that zstd packs well, and a query sums runs without looking at times. By hours, so
+ * that a query of an hour inside a long segment reads that hour's blocks and no others. What that
+ * trades away is that a stack that is there every hour is named 24 times a day: 0.1 bytes a row.
  *
- * A block has some 16,000 rows of one type; it begins and ends between two stacks. Each column is a
- * run of base-128 numbers: stack ids as differences (from 0 at each series), the number of rows of
- * each stack less one, times as differences (from 0 at each stack), and values divided by a number
- * that all of the block's have in common. A column is kept as it is where zstd does not help.
+ * A block has some 16,000 rows of one type and hour; it begins and ends between two stacks, and has
+ * the windows of its span. Each column is a run of base-128 numbers: stack ids as differences (from
+ * 0 at each series), the number of rows of each stack less one, times as differences (from the
+ * span's first at each stack), and values divided by a number that all of the block's have in
+ * common. A column is kept as it is where zstd does not help.
+ *
+ * Version 1 had no hours: a block's span was all windows. It is still read, and merged into new
+ * segments.
  *
  * All ids are those of one dictionary (dict.h), whose number the index has. Everything in a file is
  * checked when it is read; a block that does not fit its checksum is -EBADMSG and the others can
@@ -36,7 +40,8 @@ struct ZSTD_DCtx_s;
 
 enum { SEGMENT_STACKS, SEGMENT_COUNTS, SEGMENT_TIMES, SEGMENT_VALUES, SEGMENT_COLUMNS };
 enum {
-	SEGMENT_VERSION = 1,
+	SEGMENT_VERSION = 2,
+	SEGMENT_OLDEST_VERSION = 1,
 	SEGMENT_BLOCK_ROWS = 16384, /* a block is ended once it has as many … */
 	SEGMENT_MAX_ROWS = 1 << 18, /* … and never has more than this */
 	SEGMENT_MAX_WINDOWS = 1 << 16,
@@ -75,6 +80,8 @@ struct segment_block {
 	uint32_t n_stacks;
 	uint32_t first_series; /* position in series */
 	uint32_t n_series;
+	uint32_t first_window; /* of the span; position in windows */
+	uint32_t n_windows;
 	uint32_t pad;
 	struct segment_column columns[SEGMENT_COLUMNS];
 };
@@ -82,12 +89,12 @@ struct segment_block {
 struct segment {
 	int fd;
 	uint32_t dict;
-	uint32_t pad;
+	uint32_t version;
 	uint64_t n_rows;
 	struct vec windows; /* struct segment_window, by start */
 	struct vec types;   /* struct segment_type */
 	struct vec series;  /* struct segment_series */
-	struct vec blocks;  /* struct segment_block, by type, then series */
+	struct vec blocks;  /* struct segment_block, by type, span, then series */
 };
 
 /* A block's rows, unpacked. Stacks of its series one behind the other, as in the block. */
@@ -96,6 +103,7 @@ struct segment_rows {
 	struct vec counts;	  /* uint32_t: rows of each stack */
 	struct vec times;	  /* uint32_t: of each row; empty if not asked for */
 	struct vec values;	  /* int64_t: of each row */
+	bool small;		  /* no sum of values overflows */
 	struct vec stored, plain; /* bytes, in between */
 	struct ZSTD_DCtx_s *zstd;
 };
@@ -106,7 +114,7 @@ void segment_close(struct segment *s);
 
 int segment_rows_init(struct segment_rows *rows);
 void segment_rows_release(struct segment_rows *rows);
-/* -EBADMSG, -EIO, -ENOMEM. Every time is one of a window, and counts add up. */
+/* -EBADMSG, -EIO, -ENOMEM. Every time is in the block's span, and counts add up. */
 int segment_read(const struct segment *s, const struct segment_block *block, bool times,
 		 struct segment_rows *rows);
 
@@ -139,8 +147,10 @@ struct segment_row {
 /* fd stays the caller's. Windows and types are filled in by the caller before the first row. */
 int segment_writer_init(struct segment_writer *w, int fd, uint32_t dict);
 void segment_writer_release(struct segment_writer *w);
-/* All rows of one stack (n of at least 1), by time, none of them twice. Calls come in the order of
- * type, series, stack. */
+/* The span of the windows that begin in the same hour as window `of`. */
+void segment_hour(const struct vec *windows, uint32_t of, uint32_t *ret_first, uint32_t *ret_n);
+/* All rows of one stack in one hour (n of at least 1), by time, none of them twice. Calls come in
+ * the order of type, hour, series, stack. */
 int segment_writer_stack(struct segment_writer *w, uint32_t type, uint32_t series, uint32_t stack,
 			 const struct segment_row *rows, size_t n);
 /* Writes what is left, and the index, and syncs the file. */

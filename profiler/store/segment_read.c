@@ -110,6 +110,11 @@ static int read_block(struct bytes_in *in, struct segment *s, uint64_t *offset, 
 	int r;
 
 	b.type = (uint32_t)bytes_get_max(in, s->types.n ? s->types.n - 1 : 0);
+	b.n_windows = (uint32_t)s->windows.n;
+	if (s->version > 1) {
+		b.first_window = (uint32_t)bytes_get_max(in, s->windows.n);
+		b.n_windows = (uint32_t)bytes_get_max(in, s->windows.n - b.first_window);
+	}
 	b.n_rows = (uint32_t)bytes_get_max(in, SEGMENT_MAX_ROWS);
 	b.scale = bytes_get_max(in, INT64_MAX);
 	b.hash = bytes_get_u64(in);
@@ -118,7 +123,7 @@ static int read_block(struct bytes_in *in, struct segment *s, uint64_t *offset, 
 		b.columns[c].stored = (uint32_t)bytes_get_max(in, b.columns[c].size);
 		*offset += b.columns[c].stored;
 	}
-	if (in->bad || !s->types.n || *offset > end)
+	if (in->bad || !s->types.n || !b.n_windows || *offset > end)
 		return -EBADMSG;
 	r = read_block_series(in, s, &b);
 	if (r == 0 && !vec_push(&s->blocks, &b, 1))
@@ -182,8 +187,11 @@ static int load(struct segment *s)
 	if (memcmp(magic, SEGMENT_MAGIC, sizeof(magic)) != 0 ||
 	    memcmp(t.magic, SEGMENT_END_MAGIC, sizeof(t.magic)) != 0)
 		return -EBADMSG;
-	if (t.version != SEGMENT_VERSION)
-		return t.version > SEGMENT_VERSION ? -EPROTO : -EBADMSG;
+	if (t.version > SEGMENT_VERSION)
+		return -EPROTO;
+	if (t.version < SEGMENT_OLDEST_VERSION)
+		return -EBADMSG;
+	s->version = t.version;
 	if (t.size > MAX_INDEX || t.stored > t.size || t.offset < SEGMENT_MAGIC_SIZE ||
 	    t.offset > size || t.stored + sizeof(t) != size - t.offset)
 		return -EBADMSG;
@@ -278,35 +286,95 @@ static int unpack(struct segment_rows *rows, const struct segment_column *c, con
 	return 0;
 }
 
+/* Numbers of at most INT32_MAX, as all ids, counts and times are. Most of them are small, and eight
+ * of those are taken at once. */
+static bool get_ids(struct bytes_in *in, uint32_t n, uint32_t *out)
+{
+	uint64_t all = 0;
+	uint8_t eight[8];
+
+	for (uint32_t i = 0; i < n && !in->bad;) {
+		uint32_t end = n - i < 8 ? n : i + 8;
+
+		if (end == i + 8 && bytes_get_eight(in, eight)) {
+			for (uint32_t k = 0; k < 8; k++)
+				out[i + k] = eight[k];
+			i = end;
+		}
+		for (; i < end; i++) {
+			uint64_t x = bytes_get(in);
+
+			all |= x;
+			out[i] = (uint32_t)x;
+		}
+	}
+	return !in->bad && !bytes_left(in) && all <= INT32_MAX;
+}
+
+/* The same for values; *ret_all has all bits that any of them has. */
+static bool get_values(struct bytes_in *in, uint32_t n, int64_t *out, uint64_t *ret_all)
+{
+	uint64_t all = 0;
+	uint8_t eight[8];
+
+	for (uint32_t i = 0; i < n && !in->bad;) {
+		uint32_t end = n - i < 8 ? n : i + 8;
+
+		if (end == i + 8 && bytes_get_eight(in, eight)) {
+			for (uint32_t k = 0; k < 8; k++)
+				out[i + k] = eight[k];
+			all |= 0x7f;
+			i = end;
+		}
+		for (; i < end; i++) {
+			uint64_t x = bytes_get(in);
+
+			all |= x;
+			out[i] = (int64_t)x;
+		}
+	}
+	*ret_all = all;
+	return !in->bad && !bytes_left(in);
+}
+
+/* Differences become sums, each at most max. */
+static bool add_up(uint32_t *numbers, uint32_t n, uint64_t from, uint64_t max)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		from += numbers[i];
+		numbers[i] = (uint32_t)from;
+	}
+	/* None is below zero: the last is the largest, and 2^18 of 2^31 do not overflow. */
+	return from <= max;
+}
+
 static int read_stacks(struct segment_rows *rows, const struct segment *s,
 		       const struct segment_block *b, struct bytes_in in)
 {
 	uint32_t *out = rows->stacks.data;
 
+	if (!get_ids(&in, b->n_stacks, out))
+		return -EBADMSG;
 	for (uint32_t i = 0; i < b->n_series; i++) {
 		const struct segment_series *e = vec_at(&s->series, b->first_series + i);
-		uint64_t stack = 0;
 
-		for (uint32_t k = 0; k < e->n_stacks; k++) {
-			stack += bytes_get_max(&in, INT32_MAX);
-			if (stack > INT32_MAX)
-				return -EBADMSG;
-			*out++ = (uint32_t)stack;
-		}
+		if (!add_up(out, e->n_stacks, 0, INT32_MAX))
+			return -EBADMSG;
+		out += e->n_stacks;
 	}
-	return in.bad || bytes_left(&in) ? -EBADMSG : 0;
+	return 0;
 }
 
 static int read_counts(struct segment_rows *rows, const struct segment_block *b, struct bytes_in in)
 {
 	uint32_t *out = rows->counts.data;
-	uint64_t sum = 0;
+	uint64_t sum = b->n_stacks;
 
-	for (uint32_t i = 0; i < b->n_stacks; i++) {
-		out[i] = (uint32_t)bytes_get_max(&in, b->n_rows) + 1;
-		sum += out[i];
-	}
-	return in.bad || bytes_left(&in) || sum != b->n_rows ? -EBADMSG : 0;
+	if (!get_ids(&in, b->n_stacks, out))
+		return -EBADMSG;
+	for (uint32_t i = 0; i < b->n_stacks; i++)
+		sum += out[i]++;
+	return sum != b->n_rows ? -EBADMSG : 0;
 }
 
 static int read_times(struct segment_rows *rows, const struct segment *s,
@@ -314,28 +382,34 @@ static int read_times(struct segment_rows *rows, const struct segment *s,
 {
 	const uint32_t *counts = rows->counts.data;
 	uint32_t *out = rows->times.data;
+	uint64_t last = (uint64_t)b->first_window + b->n_windows - 1;
 
+	if (!get_ids(&in, b->n_rows, out))
+		return -EBADMSG;
 	for (uint32_t i = 0; i < b->n_stacks; i++) {
-		uint64_t time = 0;
-
-		for (uint32_t k = 0; k < counts[i]; k++) {
-			time += bytes_get_max(&in, SEGMENT_MAX_WINDOWS);
-			if (time >= s->windows.n)
-				return -EBADMSG;
-			*out++ = (uint32_t)time;
-		}
+		if (!add_up(out, counts[i], b->first_window, last))
+			return -EBADMSG;
+		out += counts[i];
 	}
-	return in.bad || bytes_left(&in) ? -EBADMSG : 0;
+	return 0;
 }
 
 static int read_values(struct segment_rows *rows, const struct segment_block *b, struct bytes_in in)
 {
-	uint64_t max = b->scale ? INT64_MAX / b->scale : 0;
+	uint64_t max = b->scale ? INT64_MAX / b->scale : 0, all;
 	int64_t *out = rows->values.data;
 
+	if (!get_values(&in, b->n_rows, out, &all))
+		return -EBADMSG;
+	if (all > max)
+		for (uint32_t i = 0; i < b->n_rows; i++)
+			if ((uint64_t)out[i] > max)
+				return -EBADMSG;
 	for (uint32_t i = 0; i < b->n_rows; i++)
-		out[i] = (int64_t)(bytes_get_max(&in, max) * b->scale);
-	return in.bad || bytes_left(&in) ? -EBADMSG : 0;
+		out[i] *= (int64_t)b->scale;
+	/* Most values are so far from the largest that there are, that no sum of them overflows. */
+	rows->small = all <= max / SEGMENT_MAX_ROWS;
+	return 0;
 }
 
 static int read_column(struct segment_rows *rows, const struct segment *s,

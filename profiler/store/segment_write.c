@@ -13,6 +13,8 @@
 
 enum { LEVEL = 3 };
 
+#define HOUR_NS (INT64_C(3600) * 1000000000)
+
 int segment_writer_init(struct segment_writer *w, int fd, uint32_t dict)
 {
 	memset(w, 0, sizeof(*w));
@@ -95,9 +97,24 @@ static int end_block(struct segment_writer *w)
 	return r;
 }
 
-static void begin_block(struct segment_writer *w, uint32_t type)
+void segment_hour(const struct vec *windows, uint32_t of, uint32_t *ret_first, uint32_t *ret_n)
+{
+	const struct segment_window *w = windows->data;
+	int64_t hour = w[of].start_ns / HOUR_NS;
+	uint32_t first = of, end = of + 1;
+
+	while (first > 0 && w[first - 1].start_ns / HOUR_NS == hour)
+		first--;
+	while (end < windows->n && w[end].start_ns / HOUR_NS == hour)
+		end++;
+	*ret_first = first;
+	*ret_n = end - first;
+}
+
+static void begin_block(struct segment_writer *w, uint32_t type, uint32_t time)
 {
 	w->block = (struct segment_block){.type = type, .first_series = (uint32_t)w->series.n};
+	segment_hour(&w->windows, time, &w->block.first_window, &w->block.n_windows);
 	for (size_t i = 0; i < SEGMENT_VALUES; i++)
 		w->columns[i].data.n = 0;
 	w->values.n = 0;
@@ -127,17 +144,27 @@ static int begin_series(struct segment_writer *w, uint32_t series)
 	return 0;
 }
 
+/* Are the rows of the block's hour? A span's windows stand one behind the other. */
+static bool is_in_span(const struct segment_block *b, const struct segment_row *rows, size_t n)
+{
+	return rows[0].time >= b->first_window && rows[n - 1].time - b->first_window < b->n_windows;
+}
+
 static int put_stack(struct segment_writer *w, uint32_t type, uint32_t series, uint32_t stack,
 		     const struct segment_row *rows, size_t n)
 {
 	struct segment_series *last;
-	uint32_t time = 0;
+	uint32_t time;
 	int r = 0;
 
-	if (w->open && (w->block.type != type || w->block.n_rows >= SEGMENT_BLOCK_ROWS))
+	if (w->open && (w->block.type != type || w->block.n_rows >= SEGMENT_BLOCK_ROWS ||
+			!is_in_span(&w->block, rows, n)))
 		r = end_block(w);
 	if (r == 0 && !w->open)
-		begin_block(w, type);
+		begin_block(w, type, rows[0].time);
+	if (r == 0 && !is_in_span(&w->block, rows, n))
+		r = -EINVAL;
+	time = w->block.first_window;
 	last = w->block.n_series ? vec_at(&w->series, w->series.n - 1) : NULL;
 	if (r == 0 && (!last || last->series != series)) {
 		r = begin_series(w, series);
@@ -193,6 +220,8 @@ static void put_blocks(struct bytes_out *out, const struct segment_writer *w)
 		uint32_t last = 0;
 
 		bytes_put(out, b->type);
+		bytes_put(out, b->first_window);
+		bytes_put(out, b->n_windows);
 		bytes_put(out, b->n_rows);
 		bytes_put(out, b->scale);
 		bytes_put_u64(out, b->hash);

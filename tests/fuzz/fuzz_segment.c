@@ -2,7 +2,8 @@
 /*
  * A segment's index and the columns of its blocks, behind the checksums (which no fuzzer guesses;
  * tests/unit/test_store_damage.c is about them): two bytes, the length of the index; the index;
- * what the blocks have. Whatever is read keeps to what segment.h says of it.
+ * what the blocks have. All of it is read as each version there was. Whatever is read keeps to what
+ * segment.h says of it.
  */
 #include "store/segment_read.c"
 
@@ -17,10 +18,19 @@ static void check_rows(const struct segment *s, const struct segment_block *b,
 		n += ((uint32_t *)rows->counts.data)[i];
 	if (n != b->n_rows)
 		abort();
+	if (b->first_window + b->n_windows > s->windows.n)
+		abort();
 	for (uint32_t i = 0; i < b->n_rows; i++)
-		if (((uint32_t *)rows->times.data)[i] >= s->windows.n ||
+		if (((uint32_t *)rows->times.data)[i] - b->first_window >= b->n_windows ||
 		    ((int64_t *)rows->values.data)[i] < 0)
 			abort();
+	if (rows->small) {
+		int64_t sum = 0;
+
+		for (uint32_t i = 0; i < b->n_rows; i++)
+			if (__builtin_add_overflow(sum, ((int64_t *)rows->values.data)[i], &sum))
+				abort();
+	}
 }
 
 static void read_columns(const struct segment *s, const struct segment_block *b,
@@ -46,18 +56,15 @@ static void read_columns(const struct segment *s, const struct segment_block *b,
 		check_rows(s, b, rows);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void read_version(uint32_t version, const uint8_t *data, size_t size, size_t n)
 {
-	size_t n = size < 2 ? 0 : (size_t)data[0] | (size_t)data[1] << 8;
+	struct segment *s = calloc(1, sizeof(*s));
 	struct segment_rows rows;
-	struct segment *s;
 
-	if (size < 2 || n > size - 2)
-		return 0;
-	s = calloc(1, sizeof(*s));
 	if (!s || segment_rows_init(&rows) < 0)
 		abort();
 	s->fd = -1;
+	s->version = version;
 	vec_init(&s->windows, sizeof(struct segment_window));
 	vec_init(&s->types, sizeof(struct segment_type));
 	vec_init(&s->series, sizeof(struct segment_series));
@@ -68,5 +75,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				     size - 2 - n);
 	segment_rows_release(&rows);
 	segment_close(s);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	size_t n = size < 2 ? 0 : (size_t)data[0] | (size_t)data[1] << 8;
+
+	if (size < 2 || n > size - 2)
+		return 0;
+	for (uint32_t version = SEGMENT_OLDEST_VERSION; version <= SEGMENT_VERSION; version++)
+		read_version(version, data, size, n);
 	return 0;
 }

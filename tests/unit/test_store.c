@@ -539,7 +539,7 @@ static void test_open_errors(void **state)
 	/* A newer version. */
 	snprintf(path, sizeof(path), "%s/catalog.db", folder);
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version=2", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version=3", NULL, NULL, NULL), SQLITE_OK);
 	sqlite3_close(db);
 	assert_int_equal(store_open(folder, NULL, &other, &err), -EPROTO);
 	assert_non_null(strstr(err.text, "newer cresset"));

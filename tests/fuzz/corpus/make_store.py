@@ -27,13 +27,16 @@ def near(*values):
     return num(*[(x << 1) ^ (x >> 63) if x >= 0 else (-x << 1) - 1 for x in values])
 
 
-def segment(name, windows, blocks):
+def segment(name, windows, blocks, version=2):
     index = num(1, len(windows)) + b"".join(num(*w) for w in windows)
     index += num(1, 1, 2, len(blocks))
     body = b""
-    for columns, series, scale in blocks:
+    for columns, series, scale, *span in blocks:
         rows = sum(c + 1 for c in columns[1])
-        index += num(0, rows, scale) + b"\0" * 8
+        if version > 1:
+            index += num(0, *(span or (0, len(windows))), rows, scale) + b"\0" * 8
+        else:
+            index += num(0, rows, scale) + b"\0" * 8
         for column in columns:
             packed = num(*column)
             index += num(len(packed), len(packed))
@@ -43,10 +46,17 @@ def segment(name, windows, blocks):
 
 
 start = 1700000000000000000
-segment("one", [(start, 10**10, 1)], [(([3, 4], [0, 0], [0, 0], [1, 2]), [(1, 2)], 1000)])
-segment("minutes", [(start, 10**10, 1), (6 * 10**10, 6 * 10**10, 6), (6 * 10**10, 1, 1)],
-        [(([3, 1, 9], [2, 0, 1], [0, 1, 1, 2, 0, 2], [5, 6, 7, 8, 9, 10**9]), [(1, 1), (3, 2)], 7),
-         (([1], [0], [1], [1]), [(2, 1)], 1)])
+for version, suffix in [(1, ""), (2, "-hours")]:
+    segment("one" + suffix, [(start, 10**10, 1)],
+            [(([3, 4], [0, 0], [0, 0], [1, 2]), [(1, 2)], 1000)], version)
+    segment("minutes" + suffix,
+            [(start, 10**10, 1), (6 * 10**10, 6 * 10**10, 6), (6 * 10**10, 1, 1)],
+            [(([3, 1, 9], [2, 0, 1], [0, 1, 1, 2, 0, 2], [5, 6, 7, 8, 9, 10**9]),
+              [(1, 1), (3, 2)], 7),
+             (([1], [0], [1], [1]), [(2, 1)], 1)], version)
+segment("spans", [(start, 10**10, 1), (36 * 10**11, 6 * 10**10, 6), (6 * 10**10, 1, 1)],
+        [(([3] * 9, [0] * 9, [0] * 9, [1] * 9), [(1, 9)], 7, 0, 1),
+         (([1, 2], [1, 0], [0, 1, 1], [1, 2, 3]), [(2, 2)], 1, 1, 2)])
 segment("empty", [], [])
 
 put("dict", "strings", b"\0" + num(4) + b"main" + num(0) + num(3) + b"a;b")
