@@ -85,17 +85,11 @@ static inline uint64_t bytes_fail(struct bytes_in *in)
 	return 0;
 }
 
-static inline uint64_t bytes_get(struct bytes_in *in)
+/* A number of any length, or one close to the end. */
+static inline uint64_t bytes_get_long(struct bytes_in *in)
 {
 	uint64_t x = 0;
 
-	if (in->at < in->end && *in->at < 0x80)
-		return *in->at++;
-	if (bytes_left(in) > 1 && in->at[1] < 0x80) {
-		x = (uint64_t)(in->at[0] & 0x7f) | (uint64_t)in->at[1] << 7;
-		in->at += 2;
-		return x;
-	}
 	for (unsigned int shift = 0; in->at < in->end && shift < 64; shift += 7) {
 		uint8_t b = *in->at++;
 
@@ -106,6 +100,28 @@ static inline uint64_t bytes_get(struct bytes_in *in)
 			return x;
 	}
 	return bytes_fail(in);
+}
+
+/* Nearly all have up to three bytes. */
+static inline uint64_t bytes_get(struct bytes_in *in)
+{
+	const uint8_t *at = in->at;
+	size_t left = bytes_left(in);
+
+	if (left && at[0] < 0x80) {
+		in->at += 1;
+		return at[0];
+	}
+	if (left >= 3 && at[1] < 0x80) {
+		in->at += 2;
+		return (uint64_t)(at[0] & 0x7f) | (uint64_t)at[1] << 7;
+	}
+	if (left >= 3 && at[2] < 0x80) {
+		in->at += 3;
+		return (uint64_t)(at[0] & 0x7f) | (uint64_t)(at[1] & 0x7f) << 7 |
+		       (uint64_t)at[2] << 14;
+	}
+	return bytes_get_long(in);
 }
 
 /* Eight numbers of one byte each, if those are what comes next. */

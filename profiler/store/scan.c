@@ -209,12 +209,12 @@ static uint32_t sum_whole_stacks(struct scan *s, uint32_t stack, uint32_t n, uin
 	const uint32_t *counts = s->rows.counts.data;
 	int64_t *values = s->rows.values.data, *sums = s->sums.data;
 	uint32_t first = row, end = row;
-	int64_t before = 0;
+	int64_t sum = 0, before = 0;
 
 	for (uint32_t i = 0; i < n; i++)
 		end += counts[stack + i];
-	for (row++; row < end; row++)
-		values[row] += values[row - 1];
+	for (; row < end; row++)
+		values[row] = sum += values[row];
 	row = first;
 	for (uint32_t i = 0; i < n; i++) {
 		row += counts[stack + i];
