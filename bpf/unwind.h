@@ -9,7 +9,9 @@
  *
  * Rows of one file are cut into blocks of 1 KiB, each of at most 64 KiB of text; a directory per
  * file says for each 2 KiB of text which block has its first row. So a look-up is: mapping → file →
- * directory cell → block (or one of the next few) → binary search over at most 252 rows.
+ * directory cell → block (or one of the next few) → row. A block is made for cold caches: its first
+ * cache line says which other line has the row, so a search of 240 rows reads two lines, where a
+ * binary search over them would read five.
  *
  *   unwind_procs   HASH   tgid → struct cresset_unwind_proc      which pages describe its memory
  *   unwind_pages   ARRAY  page id → struct cresset_unwind_page   sorted executable mappings
@@ -108,7 +110,9 @@ enum cresset_rule_none {
 
 enum {
 	CRESSET_MAX_RULES = 1 << 14, /* rule ids are 16 bits; id 0 is {CFA_NONE, NO_FDE} */
-	CRESSET_BLOCK_ROWS = 252,
+	CRESSET_LINE_ROWS = 16,	     /* a cache line of rows */
+	CRESSET_BLOCK_LINES = 15,
+	CRESSET_BLOCK_ROWS = CRESSET_LINE_ROWS * CRESSET_BLOCK_LINES,
 	CRESSET_BLOCK_SPAN = 1 << 16,
 	CRESSET_POOL_BLOCKS = 4096, /* 4 MiB */
 	CRESSET_MAX_POOLS = 128,
@@ -132,8 +136,20 @@ struct cresset_unwind_block {
 	__u32 next;	 /* its block id */
 	__u16 n;
 	__u16 dso;
-	struct cresset_unwind_row rows[CRESSET_BLOCK_ROWS];
+	__u16 pivots[CRESSET_LINE_ROWS]; /* pc of the first row of line i + 1; the last is not used
+					  */
+	__u16 pad[8];
+	struct cresset_unwind_row rows[CRESSET_BLOCK_ROWS]; /* behind n: the last one again */
 };
+
+/* Makes the pivots of a block with n > 0 rows, and fills the rest of it: for who writes blocks. */
+static inline void cresset_block_seal(struct cresset_unwind_block *block)
+{
+	for (__u32 i = block->n; i < CRESSET_BLOCK_ROWS; i++)
+		block->rows[i] = block->rows[block->n - 1];
+	for (__u32 line = 1; line < CRESSET_BLOCK_LINES; line++)
+		block->pivots[line - 1] = block->rows[line * CRESSET_LINE_ROWS].pc;
+}
 
 /*
  * Cell i of a directory has 1 + the block whose rows are in force at the first byte of its text:

@@ -15,9 +15,6 @@
 /* One sample asks at most for so much. */
 enum { MAX_MISSES = 4 };
 
-/* The words before a block's rows: with them row i is word i + BLOCK_HEAD, and a mask is enough. */
-enum { BLOCK_HEAD = 4, BLOCK_WORDS = 256 };
-
 struct cresset_procs_map unwind_procs SEC(".maps");
 struct cresset_misses_map unwind_misses SEC(".maps");
 struct cresset_rules_map unwind_rules SEC(".maps");
@@ -208,25 +205,25 @@ __noinline int cresset_walk_locate(__u32 slot_id, __u64 address)
 /* The rule of the last row at or before `at`. */
 static __always_inline int block_search(const struct cresset_unwind_block *block, __u32 at)
 {
-	const struct cresset_unwind_row *words = (const struct cresset_unwind_row *)block;
-	__u32 low = BLOCK_HEAD, high = BLOCK_HEAD + block->n;
+	const struct cresset_unwind_row *rows;
+	__u32 line = 0, row = 0;
 
 	if (at < block->base)
 		return CRESSET_NONE_NO_FDE;
 	at -= block->base;
-	for (int i = 0; i < 8; i++) {
-		__u32 middle = (low + high) >> 1;
-
-		if (low >= high)
-			break;
-		if (words[middle & (BLOCK_WORDS - 1)].pc <= at)
-			low = middle + 1;
-		else
-			high = middle;
+	for (__u32 half = CRESSET_LINE_ROWS / 2; half; half /= 2) {
+		if (block->pivots[(line + half - 1) & (CRESSET_LINE_ROWS - 1)] <= at)
+			line += half;
 	}
-	if (low == BLOCK_HEAD)
-		return CRESSET_NONE_NO_FDE;
-	return words[(low - 1) & (BLOCK_WORDS - 1)].rule;
+	/* There is no line behind the last one. */
+	if (line >= CRESSET_BLOCK_LINES)
+		line = CRESSET_BLOCK_LINES - 1;
+	rows = block->rows + line * CRESSET_LINE_ROWS;
+	for (__u32 half = CRESSET_LINE_ROWS / 2; half; half /= 2) {
+		if (rows[(row + half) & (CRESSET_LINE_ROWS - 1)].pc <= at)
+			row += half;
+	}
+	return rows[row & (CRESSET_LINE_ROWS - 1)].rule;
 }
 
 static __always_inline struct cresset_unwind_block *block_find(__u32 id)

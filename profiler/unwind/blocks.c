@@ -61,6 +61,7 @@ static void fill_rows(const struct cfi_table *t, struct cresset_unwind_block *b,
 			.rule = (uint16_t)t->rows[i].rule,
 		};
 	b->n = (uint16_t)(end - first);
+	cresset_block_seal(b);
 }
 
 void blocks_write(const struct cfi_table *table, uint32_t dso, const struct pool *pool,

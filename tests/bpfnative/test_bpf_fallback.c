@@ -277,6 +277,7 @@ static void many_blocks(void **state)
 								   (__u16)(1 + random() % 1000)};
 			pc += k < first + 6 ? 1 : 1 + (unsigned int)random() % 9;
 		}
+		cresset_block_seal(&b[k]);
 		b[k].next_base = k + 1 < first + n ? pc : ~0u;
 	}
 	for (unsigned int kib = 0; kib < TEXT_BYTES >> CRESSET_DIR_SHIFT; kib++) {

@@ -94,6 +94,7 @@ void write_tables(void)
 	for (int i = 0; i < N_RULES; i++)
 		block->rows[block->n++] = (struct cresset_unwind_row){i * FUNCTION, i};
 	block->rows[block->n++] = (struct cresset_unwind_row){N_RULES * FUNCTION, 0};
+	cresset_block_seal(block);
 	for (unsigned int i = 0; i < TEXT_BYTES >> CRESSET_DIR_SHIFT; i++)
 		*tabmem_cell(world->mem, 16 + i) = 7 + 1;
 	publish(world);

@@ -104,6 +104,7 @@ static void write_tables(struct world *w)
 	m->rules[11] = (struct cresset_unwind_rule){.ra = CRESSET_RA_END};
 	w->blocks[7] = (struct cresset_unwind_block){
 		.next_base = ~0u, .n = 2, .dso = DSO, .rows = {{0, 10}, {0x100, 11}}};
+	cresset_block_seal(&w->blocks[7]);
 	*tabmem_cell(m, 3) = 7 + 1;
 	m->dsos[DSO] = (struct cresset_unwind_dso){
 		.text = VADDR, .text_size = 0x200, .dir = 3, .state = CRESSET_DSO_READY};

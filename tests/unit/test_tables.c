@@ -124,8 +124,16 @@ static void every_pc_has_its_rule(void **state)
 	static const struct {
 		size_t rows;
 		uint64_t step;
-	} shapes[] = {{1, 1},	 {1, 100000}, {252, 4},	   {253, 4},	{1024, 1},
-		      {5000, 1}, {300, 1000}, {20, 65535}, {20, 65536}, {20, 300000}};
+	} shapes[] = {{1, 1},
+		      {1, 100000},
+		      {CRESSET_BLOCK_ROWS, 4},
+		      {CRESSET_BLOCK_ROWS + 1, 4},
+		      {1024, 1},
+		      {5000, 1},
+		      {300, 1000},
+		      {20, 65535},
+		      {20, 65536},
+		      {20, 300000}};
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
@@ -236,7 +244,7 @@ static void look(void *arg)
 
 	assert_int_equal(state, CRESSET_DSO_EVICTED);
 	dso->state = CRESSET_DSO_READY;
-	for (uint64_t pc = 0x1000; pc < 0x1000 + 20 * 252 * 4; pc += 4)
+	for (uint64_t pc = 0x1000; pc < 0x1000 + 20 * CRESSET_BLOCK_ROWS * 4; pc += 4)
 		assert_true(fake_find(watching->mem, must_stand, pc) > 0);
 	dso->state = state;
 }
@@ -247,9 +255,9 @@ static void the_least_used_goes(void **state)
 	uint32_t a = add(f, 1), b = add(f, 2), c = add(f, 3), d = add(f, 4);
 
 	/* 20 blocks each, of 64. */
-	assert_int_equal(publish_n(f, a, 20 * 252, SECOND), 0);
-	assert_int_equal(publish_n(f, b, 20 * 252, SECOND), 0);
-	assert_int_equal(publish_n(f, c, 20 * 252, SECOND), 0);
+	assert_int_equal(publish_n(f, a, 20 * CRESSET_BLOCK_ROWS, SECOND), 0);
+	assert_int_equal(publish_n(f, b, 20 * CRESSET_BLOCK_ROWS, SECOND), 0);
+	assert_int_equal(publish_n(f, c, 20 * CRESSET_BLOCK_ROWS, SECOND), 0);
 	f->t.epoch = 110;
 	use(f, a, 109);
 	use(f, b, 101);
@@ -257,7 +265,7 @@ static void the_least_used_goes(void **state)
 	watching = f;
 	must_stand = b;
 	f->mem->on_wait = look;
-	assert_int_equal(publish_n(f, d, 20 * 252, 10 * SECOND), 0);
+	assert_int_equal(publish_n(f, d, 20 * CRESSET_BLOCK_ROWS, 10 * SECOND), 0);
 	assert_int_equal(f->mem->waits, 1);
 	assert_int_equal(f->mem->m.dsos[b].state, CRESSET_DSO_EVICTED);
 	assert_int_equal(f->mem->m.dsos[a].state, CRESSET_DSO_READY);
@@ -274,10 +282,10 @@ static void what_is_in_use_stays(void **state)
 	struct fixture *f = *state;
 	uint32_t a = add(f, 1), b = add(f, 2), c = add(f, 3);
 
-	assert_int_equal(publish_n(f, a, 30 * 252, SECOND), 0);
-	assert_int_equal(publish_n(f, b, 30 * 252, SECOND), 0);
+	assert_int_equal(publish_n(f, a, 30 * CRESSET_BLOCK_ROWS, SECOND), 0);
+	assert_int_equal(publish_n(f, b, 30 * CRESSET_BLOCK_ROWS, SECOND), 0);
 	f->t.epoch = 101;
-	assert_int_equal(publish_n(f, c, 30 * 252, 2 * SECOND), -ENOSPC);
+	assert_int_equal(publish_n(f, c, 30 * CRESSET_BLOCK_ROWS, 2 * SECOND), -ENOSPC);
 	assert_int_equal(f->t.stats.refused, 1);
 	assert_int_equal(f->t.stats.evicted, 0);
 	assert_int_equal(f->mem->m.dsos[a].state, CRESSET_DSO_READY);
@@ -285,12 +293,12 @@ static void what_is_in_use_stays(void **state)
 	/* Each refusal doubles the wait. */
 	assert_false(tables_wants(&f->t, c, 2 * SECOND));
 	assert_true(tables_wants(&f->t, c, 3 * SECOND));
-	assert_int_equal(publish_n(f, c, 30 * 252, 3 * SECOND), -ENOSPC);
+	assert_int_equal(publish_n(f, c, 30 * CRESSET_BLOCK_ROWS, 3 * SECOND), -ENOSPC);
 	assert_false(tables_wants(&f->t, c, 4 * SECOND));
 	assert_true(tables_wants(&f->t, c, 5 * SECOND));
 	/* Larger than all there is: nobody else has to go for it. */
 	f->t.epoch = 200;
-	assert_int_equal(publish_n(f, c, 100 * 252, 9 * SECOND), -ENOSPC);
+	assert_int_equal(publish_n(f, c, 100 * CRESSET_BLOCK_ROWS, 9 * SECOND), -ENOSPC);
 	assert_int_equal(f->t.stats.evicted, 0);
 }
 
@@ -328,10 +336,10 @@ static void walkers_that_do_not_end(void **state)
 	struct fixture *f = *state;
 	uint32_t a = add(f, 1), b = add(f, 2);
 
-	assert_int_equal(publish_n(f, a, 50 * 252, SECOND), 0);
+	assert_int_equal(publish_n(f, a, 50 * CRESSET_BLOCK_ROWS, SECOND), 0);
 	f->t.epoch = 200;
 	f->mem->wait_error = -ENOMEM;
-	assert_int_equal(publish_n(f, b, 50 * 252, SECOND), -ENOMEM);
+	assert_int_equal(publish_n(f, b, 50 * CRESSET_BLOCK_ROWS, SECOND), -ENOMEM);
 	assert_int_equal(f->mem->m.dsos[a].state, CRESSET_DSO_READY);
 	assert_true(fake_find(f->mem, a, 0x1000) > 0);
 }
@@ -355,13 +363,13 @@ static void churn(void **state)
 		if (f->mem->m.dsos[ids[i]].state == CRESSET_DSO_READY) {
 			use(f, ids[i], f->t.epoch);
 		} else if (tables_wants(&f->t, ids[i], now)) {
-			rows[i] = 1 + (size_t)rand_r(&seed) % (12 * 252);
+			rows[i] = 1 + (size_t)rand_r(&seed) % (12 * CRESSET_BLOCK_ROWS);
 			assert_in_range(-publish_n(f, ids[i], rows[i], now), 0, ENOSPC);
 		}
 		for (uint32_t j = 0; j < 40; j++) {
 			if (f->mem->m.dsos[ids[j]].state != CRESSET_DSO_READY)
 				continue;
-			blocks += (rows[j] + 251) / 252;
+			blocks += (rows[j] + CRESSET_BLOCK_ROWS - 1) / CRESSET_BLOCK_ROWS;
 			assert_true(fake_find(f->mem, ids[j], 0x1000 + rows[j] * 4 - 1) > 0);
 			assert_true(fake_find(f->mem, ids[j], 0x1000 + rows[j] * 2) > 0);
 			assert_true(fake_find(f->mem, ids[j], 0x1000) > 0);
