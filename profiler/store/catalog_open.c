@@ -177,7 +177,7 @@ static int create(struct catalog *c, struct cresset_error *err)
 	return r ?: catalog_exec(c, sql, "create", err);
 }
 
-/* The tables are those of version 1. Version 2 says that segments can have hours, so that one that
+/* The tables are those of version 1. Version 2 says that segments can have spans, so that one that
  * knows none refuses the store, rather than to take them for damaged. */
 static int upgrade(struct catalog *c, struct cresset_error *err)
 {

@@ -293,13 +293,13 @@ static int blame(struct compaction *c, const struct input *in, int r, struct cre
 	return embedded_error(c->e, r, "compact", err);
 }
 
-/* ---- Passes: one for each type and hour, in the order in which a segment has its rows. */
+/* ---- Passes: one for each type and span, in the order in which a segment has its rows. */
 
 static int begin_pass(struct compaction *c, uint32_t type, uint32_t window,
 		      struct cresset_error *err)
 {
 	c->type = type;
-	segment_hour(&c->writer.windows, window, &c->first_window, &c->n_windows);
+	segment_span(&c->writer.windows, window, &c->first_window, &c->n_windows);
 	for (size_t i = 0; i < c->n; i++) {
 		struct input *in = &c->inputs[i];
 		int r;

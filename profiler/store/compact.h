@@ -2,9 +2,9 @@
 /*
  * compact - several segments become one, with the windows of each minute added together.
  *
- * Rows of all inputs stand in the same order, so that they are merged as they are read, hour by
- * hour: memory is a block for each input, whatever their size. Inputs of version 1 have no hours:
- * their rows are picked from blocks that are read for each hour again. The work is done in slices,
+ * Rows of all inputs stand in the same order, so that they are merged as they are read, span by
+ * span: memory is a block for each input, whatever their size. Inputs of version 1 have no spans:
+ * their rows are picked from blocks that are read for each span again. The work is done in slices,
  * between which windows can be appended; nothing of it is to be seen before the last slice commits
  * it, and the inputs go after that.
  */

@@ -8,19 +8,20 @@
  *     trailer: where the index is, its checksum, "CRSTEND1"
  *
  * A row says that in a window (time) a stack of a series had a value of a type. Rows stand sorted
- * by type, hour, series, stack and time, not by time first: the same stack comes again window after
- * window, so that a stack's id is written once for all its rows of an hour, times and values become
- * small numbers that zstd packs well, and a query sums runs without looking at times. By hours, so
- * that a query of an hour inside a long segment reads that hour's blocks and no others. What that
- * trades away is that a stack that is there every hour is named 24 times a day: 0.1 bytes a row.
+ * by type, span, series, stack and time, not by time first: the same stack comes again window after
+ * window, so that a stack's id is written once for all its rows of a span, times and values become
+ * small numbers that zstd packs well, and a query sums runs without looking at times. A
+ * span is four hours of the clock, so that a query of an hour inside a long segment reads the blocks
+ * of one span or two, not all. What that trades away is that a stack that is there all day is named
+ * six times.
  *
- * A block has some 16,000 rows of one type and hour; it begins and ends between two stacks, and has
+ * A block has some 16,000 rows of one type and span; it begins and ends between two stacks, and has
  * the windows of its span. Each column is a run of base-128 numbers: stack ids as differences (from
  * 0 at each series), the number of rows of each stack less one, times as differences (from the
  * span's first at each stack), and values divided by a number that all of the block's have in
  * common. A column is kept as it is where zstd does not help.
  *
- * Version 1 had no hours: a block's span was all windows. It is still read, and merged into new
+ * Version 1 had no such spans: a block's span was all windows. It is still read, and merged into new
  * segments.
  *
  * All ids are those of one dictionary (dict.h), whose number the index has. Everything in a file is
@@ -147,10 +148,10 @@ struct segment_row {
 /* fd stays the caller's. Windows and types are filled in by the caller before the first row. */
 int segment_writer_init(struct segment_writer *w, int fd, uint32_t dict);
 void segment_writer_release(struct segment_writer *w);
-/* The span of the windows that begin in the same hour as window `of`. */
-void segment_hour(const struct vec *windows, uint32_t of, uint32_t *ret_first, uint32_t *ret_n);
-/* All rows of one stack in one hour (n of at least 1), by time, none of them twice. Calls come in
- * the order of type, hour, series, stack. */
+/* The windows that begin in the same span as window `of`. */
+void segment_span(const struct vec *windows, uint32_t of, uint32_t *ret_first, uint32_t *ret_n);
+/* All rows of one stack in one span (n of at least 1), by time, none of them twice. Calls come in
+ * the order of type, span, series, stack. */
 int segment_writer_stack(struct segment_writer *w, uint32_t type, uint32_t series, uint32_t stack,
 			 const struct segment_row *rows, size_t n);
 /* Writes what is left, and the index, and syncs the file. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Stores as the first version wrote them: segments whose rows stand by series, stack and time, with
- * no hours. They answer as before, are merged with what comes later, and a store that has been
+ * no spans. They answer as before, are merged with what comes later, and a store that has been
  * opened for writing says that it is of the newer version.
  *
  * The old segments are made from new ones: the same rows in the old order, written here.
@@ -345,9 +345,9 @@ static void test_old_segments(void **state)
 	struct store_stats stats;
 	struct store *s;
 
-	/* Three hours of windows of two minutes; more of that day come when it is merged. */
+	/* Three hours of windows of two minutes, in two spans; more of that day come when it is merged. */
 	f.step_ns = 120 * SECOND_NS;
-	f.start_ns = f.start_ns / DAY_NS * DAY_NS + 4 * HOUR_NS;
+	f.start_ns = f.start_ns / DAY_NS * DAY_NS + 6 * HOUR_NS;
 	s = open_store(folder, false);
 	append(s, &f, 0, WINDOWS);
 	maintain(s, f.start_ns + 2 * DAY_NS);
@@ -355,7 +355,7 @@ static void test_old_segments(void **state)
 	assert_int_equal(stats.segments, 1);
 	assert_windows(s, &f, 0, WINDOWS);
 	store_close(s);
-	/* Rows did stand by hours, or this tests nothing. */
+	/* Rows did stand by spans, or this tests nothing. */
 	assert_true(make_all_old(folder) > 0);
 	assert_int_equal(version(folder, "PRAGMA user_version=1"), 1);
 	s = open_store(folder, true);
