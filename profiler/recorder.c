@@ -48,6 +48,11 @@ int cresset_recorder_poll(struct cresset_recorder *r, int timeout_ms)
 	return session_poll(r->session, timeout_ms);
 }
 
+void cresset_recorder_watch(struct cresset_recorder *r, int fd)
+{
+	r->session->watch_fd = fd;
+}
+
 int cresset_recorder_take(struct cresset_recorder *r, struct cresset_profile **ret,
 			  struct cresset_error *err)
 {

@@ -203,6 +203,7 @@ int session_new(const struct cresset_recorder_options *options, const struct ses
 		return cresset_error_set(err, -ENOMEM, "out of memory");
 	targets_init(&s->targets);
 	drain_init(&s->drain);
+	s->watch_fd = -1;
 	s->options = *options;
 	if (limits)
 		s->limits = *limits;
@@ -421,7 +422,8 @@ static void serve_soon(struct session *s)
 		s->serve_ns = at;
 }
 
-/* Until the time is over, a target exits (true), or there is something to read. */
+/* Until the time is over, a target exits or the caller is called for (true), or there is something
+ * to read. */
 static bool wait_for_something(struct session *s, int timeout_ms)
 {
 	struct pollfd *fds = s->targets.pids, *more = &fds[s->targets.n_pids];
@@ -431,7 +433,8 @@ static bool wait_for_something(struct session *s, int timeout_ms)
 	more[0] = (struct pollfd){.fd = soon ? -1 : procmap_fd(s->procmap), .events = POLLIN};
 	more[1] =
 		(struct pollfd){.fd = s->unwinder->fd ? s->unwinder->fd(s) : -1, .events = POLLIN};
-	if (poll(fds, s->targets.n_pids + 2, timeout_ms) <= 0)
+	more[2] = (struct pollfd){.fd = s->watch_fd, .events = POLLIN};
+	if (poll(fds, s->targets.n_pids + 3, timeout_ms) <= 0)
 		return false;
 	if (more[0].revents && s->unwinder->serve)
 		serve_soon(s);
@@ -439,6 +442,7 @@ static bool wait_for_something(struct session *s, int timeout_ms)
 		procmap_poll(s->procmap);
 	if (more[1].revents)
 		s->serve_ns = 0;
+	ended = more[2].revents;
 	for (size_t i = 0; i < s->targets.n_pids; i++)
 		ended |= fds[i].fd >= 0 && fds[i].revents;
 	return ended;

@@ -79,6 +79,7 @@ struct session {
 	uint64_t serve_ns;    /* when the unwinder wants to be served */
 	uint64_t served_ns;   /* when it was */
 	uint64_t switches_ns; /* when the follower of switches wants to be served */
+	int watch_fd;	      /* the caller's: session_poll() returns when it is readable; -1 */
 	bool attached;
 };
 

@@ -12,7 +12,7 @@
 
 #include <cresset/recorder.h>
 
-enum { TARGETS_MORE_FDS = 2 };
+enum { TARGETS_MORE_FDS = 3 };
 
 struct targets {
 	/* pidfds, -1 once the process has exited; room for more for the caller to poll beside

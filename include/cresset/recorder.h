@@ -121,6 +121,12 @@ CRESSET_API int cresset_recorder_start(struct cresset_recorder *r, struct cresse
  */
 CRESSET_API int cresset_recorder_poll(struct cresset_recorder *r, int timeout_ms);
 /*
+ * cresset_recorder_poll() also returns when this descriptor becomes readable (an eventfd, a
+ * signalfd, …): so who waits by it can be woken, and need not ask for short times. It stays the
+ * caller's, who reads it; -1: none, as at first.
+ */
+CRESSET_API void cresset_recorder_watch(struct cresset_recorder *r, int fd);
+/*
  * Ends a window and begins the next: the profile of the time since the start, or since the last
  * time, with the stats of that time (sums of unwind tables are of all time). What threads wait for
  * at that moment is counted up to it. Recording goes on meanwhile, so what happens while the window

@@ -6,6 +6,7 @@
  */
 #include <mntent.h>
 #include <pthread.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -343,6 +344,37 @@ static void ends_with_its_targets(void **state)
 	cresset_profile_free(end(s));
 }
 
+/* Long before its time, and before anything is due. */
+static void returns_when_called_for(void **state)
+{
+	struct cresset_recorder_options options = CRESSET_RECORDER_OPTIONS_INIT;
+	struct session_limits limits = {.drain_ms = 600000};
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	pid_t pid = child_of(spin, NULL);
+	uint32_t pids[1] = {(uint32_t)pid};
+	struct session *s;
+	eventfd_t n;
+
+	assert_true(fd >= 0);
+	options.freq_hz = 99;
+	options.pids = pids;
+	options.n_pids = 1;
+	s = begin(&options, &limits);
+	s->watch_fd = fd;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(eventfd_write(fd, 1), 0);
+		/* Without it, the test runs into its timeout. */
+		assert_int_equal(session_poll(s, 600000), 1);
+		assert_int_equal(eventfd_read(fd, &n), 0);
+	}
+	s->watch_fd = -1;
+	assert_int_equal(eventfd_write(fd, 1), 0);
+	assert_int_equal(session_poll(s, 1), 1);
+	cresset_profile_free(end(s));
+	reap(pid);
+	close(fd);
+}
+
 static void refused(const struct cresset_recorder_options *options, int code, const char *text)
 {
 	struct session *s = NULL;
@@ -384,7 +416,7 @@ int main(void)
 		cmocka_unit_test(one_cgroup),	      cmocka_unit_test(switches_lose_nothing),
 		cmocka_unit_test(samples_map_full),   cmocka_unit_test(stacks_map_full),
 		cmocka_unit_test(frames_of_one_side), cmocka_unit_test(ends_with_its_targets),
-		cmocka_unit_test(wrong_targets),
+		cmocka_unit_test(wrong_targets),      cmocka_unit_test(returns_when_called_for),
 	};
 
 	if (not_allowed())
