@@ -151,7 +151,6 @@ static void share_parts(struct agent *a)
 	a->writer.captures = a->sampler.captures = &a->captures;
 	a->writer.uploads = &a->uploads;
 	a->writer.tally = &a->tally;
-	a->sampler.writer = &a->writer;
 	a->writer.log = a->sampler.log = a->log;
 	a->writer.log_arg = a->sampler.log_arg = a->log_arg;
 }

@@ -60,6 +60,8 @@ static int wait_for_end(struct captures *c, struct capture *capture)
 	if (place == CAPTURES_MAX)
 		return -EBUSY;
 	c->list[place] = capture;
+	if (c->nudge)
+		nudge_give(c->nudge);
 	while (capture->feeding || (capture->state != CAPTURE_DONE && !c->closed))
 		pthread_cond_wait(&c->changed, &c->lock);
 	c->list[place] = NULL;
@@ -93,20 +95,23 @@ int captures_run(struct captures *c, const char *event, unsigned int seconds,
 	return 0;
 }
 
-bool captures_want_cut(struct captures *c, uint64_t now_ns)
+uint64_t captures_next_cut_ns(struct captures *c)
 {
-	bool want = false;
+	uint64_t next = UINT64_MAX;
 
 	pthread_mutex_lock(&c->lock);
 	for (size_t i = 0; i < CAPTURES_MAX; i++) {
 		const struct capture *capture = c->list[i];
 
-		want |= capture &&
-			(capture->state == CAPTURE_ASKED ||
-			 (capture->state == CAPTURE_RUNNING && now_ns >= capture->end_ns));
+		if (!capture)
+			continue;
+		if (capture->state == CAPTURE_ASKED)
+			next = 0;
+		else if (capture->state == CAPTURE_RUNNING && capture->end_ns < next)
+			next = capture->end_ns;
 	}
 	pthread_mutex_unlock(&c->lock);
-	return want;
+	return next;
 }
 
 void captures_cut(struct captures *c, uint64_t now_ns, uint64_t sequence)

@@ -14,6 +14,7 @@
 #define AGENT_CAPTURES_H
 
 #include "agent/labels.h"
+#include "agent/nudge.h"
 #include "agent/parts.h"
 #include "store/match.h"
 
@@ -28,6 +29,7 @@ struct captures {
 	pthread_cond_t changed;
 	struct capture *list[CAPTURES_MAX];
 	bool closed;
+	const struct nudge *nudge; /* given when one begins; or NULL */
 };
 
 void captures_init(struct captures *c);
@@ -36,8 +38,8 @@ void captures_release(struct captures *c);
 int captures_run(struct captures *c, const char *event, unsigned int seconds,
 		 const struct match *match, struct cresset_profile **ret,
 		 struct cresset_error *err);
-/* Is the window to be cut now? */
-bool captures_want_cut(struct captures *c, uint64_t now_ns);
+/* When is the window to be cut? 0: at once; UINT64_MAX: no capture wants it. */
+uint64_t captures_next_cut_ns(struct captures *c);
 /* It was, and had this sequence; the next one has begun. Also for cuts that no capture wanted. */
 void captures_cut(struct captures *c, uint64_t now_ns, uint64_t sequence);
 /* A window with names. */

@@ -13,6 +13,7 @@ void opener_init(struct opener *o)
 	pthread_condattr_t attr;
 
 	memset(o, 0, sizeof(*o));
+	o->open = cresset_recorder_open;
 	pthread_mutex_init(&o->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -39,6 +40,9 @@ int opener_ask(void *arg, const struct cresset_profile *p, uint32_t mapping,
 		o->what = what;
 		o->asked = true;
 		pthread_cond_broadcast(&o->changed);
+		/* While it serves it waits for more. */
+		if (o->nudge && !o->serving)
+			nudge_give(o->nudge);
 		while (o->asked && !o->closed)
 			pthread_cond_wait(&o->changed, &o->lock);
 		if (!o->asked)
@@ -71,13 +75,15 @@ bool opener_serve(struct opener *o)
 	bool any = false;
 
 	pthread_mutex_lock(&o->lock);
+	o->serving = true;
 	for (int i = 0; i < SERVE_MAX && (o->asked || (any && wait_for_question(o))); i++) {
 		/* The asking thread sleeps, and so the profile stands still. */
-		o->answer = cresset_recorder_open(o->recorder, o->profile, o->mapping, o->what);
+		o->answer = o->open(o->recorder, o->profile, o->mapping, o->what);
 		o->asked = false;
 		any = true;
 		pthread_cond_broadcast(&o->changed);
 	}
+	o->serving = false;
 	pthread_mutex_unlock(&o->lock);
 	return any;
 }

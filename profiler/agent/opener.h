@@ -13,15 +13,20 @@
 #include <cresset/recorder.h>
 #include <pthread.h>
 
+#include "agent/nudge.h"
+
 struct opener {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
+	const struct nudge *nudge;	   /* given with each question; or NULL */
+	cresset_open_fn open;		   /* cresset_recorder_open(), but in tests */
 	struct cresset_recorder *recorder; /* of the window at hand: set by the asking thread */
 	const struct cresset_profile *profile;
 	uint32_t mapping;
 	enum cresset_open_what what;
 	int answer;
 	bool asked;
+	bool serving;
 	bool closed;
 };
 

@@ -14,7 +14,7 @@
  * of what the agent cost. */
 #define LONG_WAIT_NS UINT64_C(2000000000)
 
-enum { POLL_MS = 100, BUSY_POLL_MS = 5, LAST_WAIT_US = 2000 };
+enum { POLL_MS = 1000, FAILED_WAIT_MS = 100, LAST_WAIT_US = 2000 };
 
 /* ---- The recorder. */
 
@@ -25,11 +25,12 @@ static const char *event_of(const struct agent_config *c)
 	return c->agent.cpu ? "cpu" : "off-cpu";
 }
 
-static int make_recorder(const struct agent_config *c, size_t n_uploads,
+static int make_recorder(const struct sampler *s, const struct agent_config *c, size_t n_uploads,
 			 struct cresset_recorder **ret, struct cresset_error *err)
 {
 	struct cresset_recorder_options o = CRESSET_RECORDER_OPTIONS_INIT;
 	struct memory_split memory;
+	int r;
 
 	memory_split(c->agent.max_memory_bytes, n_uploads, &memory);
 	o.event = event_of(c);
@@ -39,7 +40,10 @@ static int make_recorder(const struct agent_config *c, size_t n_uploads,
 	o.min_wait_ns = c->agent.min_wait_ns;
 	o.overhead_budget = c->agent.overhead_budget;
 	o.long_wait_ns = LONG_WAIT_NS;
-	return cresset_recorder_new(&o, ret, err);
+	r = cresset_recorder_new(&o, ret, err);
+	if (!r)
+		cresset_recorder_watch(*ret, s->nudge.fd);
+	return r;
 }
 
 static unsigned int cpus_online_count(void)
@@ -184,7 +188,7 @@ int sampler_configure(struct sampler *s, const struct agent_config *c, size_t n_
 		      struct cresset_error *err)
 {
 	struct cresset_recorder *next = NULL, *old;
-	int r = make_recorder(c, n_uploads, &next, err);
+	int r = make_recorder(s, c, n_uploads, &next, err);
 
 	if (!r)
 		r = cresset_recorder_start(next, err);
@@ -199,6 +203,7 @@ int sampler_configure(struct sampler *s, const struct agent_config *c, size_t n_
 	s->next_hz = c->agent.freq_hz;
 	s->next_budget = c->agent.cpu_budget;
 	pthread_mutex_unlock(&s->lock);
+	nudge_give(&s->nudge);
 	cresset_recorder_free(old);
 	return 0;
 }
@@ -232,26 +237,29 @@ static void finish(struct sampler *s)
 static void drained(struct sampler *s, int r)
 {
 	bool failed = r < 0 && r != -EINTR, was;
-	char text[128];
+	char text[128] = "";
 
+	if (failed)
+		snprintf(text, sizeof(text), "the kernel's samples cannot be read: %s",
+			 strerror(-r));
 	pthread_mutex_lock(&s->lock);
 	was = s->state.error[0] != '\0';
-	snprintf(text, sizeof(text), "the kernel's samples cannot be read: %s", strerror(-r));
-	snprintf(s->state.error, sizeof(s->state.error), "%s", failed ? text : "");
+	memcpy(s->state.error, text, sizeof(text));
 	pthread_mutex_unlock(&s->lock);
 	if (failed != was)
 		s->log(s->log_arg, failed, failed ? text : "the kernel's samples are read again");
 	if (failed)
-		usleep(POLL_MS * 1000);
+		usleep(FAILED_WAIT_MS * 1000);
 }
 
 /* How long may it sleep? */
 static int timeout_ms(const struct sampler *s, uint64_t now)
 {
-	uint64_t left = s->window_end_ns > now ? (s->window_end_ns - now) / 1000000 + 1 : 0;
-	uint64_t most = atomic_load(&s->writer->busy) ? BUSY_POLL_MS : POLL_MS;
+	uint64_t capture = captures_next_cut_ns(s->captures);
+	uint64_t end = capture < s->window_end_ns ? capture : s->window_end_ns;
+	uint64_t left = end > now ? (end - now) / 1000000 + 1 : 0;
 
-	return (int)(left < most ? left : most);
+	return (int)(left < POLL_MS ? left : POLL_MS);
 }
 
 static void *run(void *arg)
@@ -265,10 +273,11 @@ static void *run(void *arg)
 		uint64_t now = clock_now_ns(CLOCK_MONOTONIC);
 
 		drained(s, cresset_recorder_poll(s->recorder, timeout_ms(s, now)));
+		nudge_take(&s->nudge);
 		opener_serve(s->opener);
 		now = clock_now_ns(CLOCK_MONOTONIC);
 		atomic_store(&s->progress, now);
-		if (now >= s->window_end_ns || captures_want_cut(s->captures, now))
+		if (now >= s->window_end_ns || captures_next_cut_ns(s->captures) <= now)
 			cut(s, now);
 		take_configuration(s);
 	}
@@ -279,13 +288,19 @@ static void *run(void *arg)
 int sampler_init(struct sampler *s, const struct agent_config *c, size_t n_uploads,
 		 struct cresset_error *err)
 {
+	int r;
+
 	pthread_mutex_init(&s->lock, NULL);
 	s->window_ns = c->agent.window_ns;
 	governor_init(&s->state.governor, c->agent.cpu_budget, cpus_online_count(),
 		      c->agent.freq_hz);
 	s->state.freq_hz = c->agent.freq_hz;
 	atomic_store(&s->progress, clock_now_ns(CLOCK_MONOTONIC));
-	return make_recorder(c, n_uploads, &s->recorder, err);
+	r = nudge_init(&s->nudge);
+	if (r)
+		return cresset_error_set(err, r, "cannot make an eventfd: %s", strerror(-r));
+	s->opener->nudge = s->captures->nudge = &s->nudge;
+	return make_recorder(s, c, n_uploads, &s->recorder, err);
 }
 
 void sampler_release(struct sampler *s)
@@ -293,6 +308,7 @@ void sampler_release(struct sampler *s)
 	cresset_recorder_free(s->recorder);
 	cresset_recorder_free(s->retired);
 	cresset_recorder_free(s->next);
+	nudge_release(&s->nudge);
 	pthread_mutex_destroy(&s->lock);
 }
 
@@ -310,6 +326,7 @@ int sampler_start(struct sampler *s, struct cresset_error *err)
 void sampler_stop(struct sampler *s)
 {
 	atomic_store(&s->stop, true);
+	nudge_give(&s->nudge);
 }
 
 void sampler_join(struct sampler *s)

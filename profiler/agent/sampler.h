@@ -14,9 +14,10 @@
 #include "agent/captures.h"
 #include "agent/config.h"
 #include "agent/limits.h"
+#include "agent/nudge.h"
 #include "agent/opener.h"
 #include "agent/windows.h"
-#include "agent/writer.h"
+#include "agent/writer.h" /* agent_log_fn */
 
 /* What metrics want to know of it. */
 struct sampler_state {
@@ -36,10 +37,10 @@ struct sampler {
 	struct windows *windows;
 	struct opener *opener;
 	struct captures *captures;
-	struct writer *writer; /* whether it is busy */
 	agent_log_fn log;
 	void *log_arg;
 	/* Its own. */
+	struct nudge nudge; /* wakes it; also the opener's and the captures' */
 	struct cresset_recorder *recorder;
 	struct cresset_recorder *retired; /* until its last window is written */
 	uint64_t retired_sequence;

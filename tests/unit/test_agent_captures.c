@@ -76,19 +76,19 @@ static void test_windows_of_one(void **state)
 	struct asking a;
 
 	captures_init(&c);
-	assert_false(captures_want_cut(&c, 0));
+	assert_false(captures_next_cut_ns(&c) <= 0);
 	start(&c, &a, "cpu", 15);
-	assert_true(captures_want_cut(&c, 100 * SECOND));
+	assert_true(captures_next_cut_ns(&c) <= 100 * SECOND);
 	/* Window 7 ends when it begins: 8 to 10 are its own, and 11 is not. */
 	captures_cut(&c, 100 * SECOND, 7);
-	assert_false(captures_want_cut(&c, 114 * SECOND));
+	assert_false(captures_next_cut_ns(&c) <= 114 * SECOND);
 	feed(&c, 7, 1000);
 	captures_cut(&c, 105 * SECOND, 8);
 	feed(&c, 8, 1);
 	captures_cut(&c, 110 * SECOND, 9);
-	assert_true(captures_want_cut(&c, 115 * SECOND));
+	assert_true(captures_next_cut_ns(&c) <= 115 * SECOND);
 	captures_cut(&c, 115 * SECOND, 10);
-	assert_false(captures_want_cut(&c, 116 * SECOND));
+	assert_false(captures_next_cut_ns(&c) <= 116 * SECOND);
 	feed(&c, 9, 2);
 	assert_int_equal(a.result, 1); /* it still waits */
 	feed(&c, 10, 3);

@@ -5,6 +5,7 @@
 #include "agent/windows.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -169,6 +170,47 @@ static void test_opener_closes(void **state)
 	opener_release(&o);
 }
 
+static unsigned int n_opened;
+
+static int open_nothing(void *recorder, const struct cresset_profile *p, uint32_t mapping,
+			enum cresset_open_what what)
+{
+	assert_int_equal(mapping, n_opened);
+	n_opened++;
+	return -ENOENT;
+}
+
+/* Each question is heard of by the descriptor, and none is lost. */
+static void test_opener_nudges(void **state)
+{
+	struct nudge nudge = {.fd = -1};
+	struct opener o;
+	struct asking a = {.opener = &o, .n = 200};
+	struct pollfd fd;
+	pthread_t thread;
+
+	nudge_give(&nudge);
+	nudge_take(&nudge);
+	nudge_release(&nudge);
+	assert_int_equal(nudge_init(&nudge), 0);
+	opener_init(&o);
+	o.nudge = &nudge;
+	o.open = open_nothing;
+	fd = (struct pollfd){.fd = nudge.fd, .events = POLLIN};
+	assert_int_equal(poll(&fd, 1, 0), 0);
+	assert_int_equal(pthread_create(&thread, NULL, ask, &a), 0);
+	while (n_opened < a.n) {
+		/* Without one, the test runs into its timeout. */
+		assert_int_equal(poll(&fd, 1, 600000), 1);
+		nudge_take(&nudge);
+		opener_serve(&o);
+	}
+	pthread_join(thread, NULL);
+	assert_int_equal(atomic_load(&a.answered), a.n);
+	opener_release(&o);
+	nudge_release(&nudge);
+}
+
 /* ---- Sums. */
 
 static void test_tally(void **state)
@@ -241,6 +283,7 @@ int main(void)
 		cmocka_unit_test(test_left_over),
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_opener_closes),
+		cmocka_unit_test(test_opener_nudges),
 		cmocka_unit_test(test_tally),
 		cmocka_unit_test(test_tally_is_bounded),
 		cmocka_unit_test(test_tally_memory_out),
