@@ -26,7 +26,9 @@ static uint64_t clock_ns(clockid_t clock)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-enum { SERVE_GAP_MS = 1 };
+enum { SERVE_GAP_MS = 1, CPUS_MS = 1000 };
+
+#define MS UINT64_C(1000000)
 
 uint64_t session_now_ns(void)
 {
@@ -365,30 +367,46 @@ int session_drain(struct session *s)
 	return r ? r : r2;
 }
 
-/* Milliseconds from now until a drain, or the unwinder's serving, is due. */
-static int until_drain(const struct session *s)
-{
-	uint64_t passed = (session_now_ns() - s->drained_ns) / 1000000;
+/* What is to be done by a certain time, and was last done at another. */
+struct due {
+	uint64_t done_ns;
+	uint64_t at_ns; /* UINT64_MAX: never */
+};
 
-	return passed >= s->limits.drain_ms ? 0 : (int)(s->limits.drain_ms - passed);
+static struct due due_drain(const struct session *s)
+{
+	return (struct due){s->drained_ns, s->drained_ns + s->limits.drain_ms * MS};
 }
 
-static int until_serving(const struct session *s)
+static struct due due_serving(const struct session *s)
 {
-	uint64_t now = session_now_ns();
-
-	if (!s->unwinder->serve)
-		return INT_MAX;
-	return s->serve_ns <= now ? 0 : (int)((s->serve_ns - now + 999999) / 1000000);
+	return (struct due){s->served_ns, s->unwinder->serve ? s->serve_ns : UINT64_MAX};
 }
 
-static int until_switches(const struct session *s)
+static struct due due_switches(const struct session *s)
 {
-	uint64_t now = session_now_ns();
+	return (struct due){s->switches_served_ns, s->switches ? s->switches_ns : UINT64_MAX};
+}
 
-	if (!s->switches)
-		return INT_MAX;
-	return s->switches_ns <= now ? 0 : (int)((s->switches_ns - now + 999999) / 1000000);
+static bool is_due(struct due due, uint64_t now)
+{
+	return due.at_ns <= now;
+}
+
+/* Each time that this thread wakes up costs more than what it then does: so what would be due
+ * before long is done along with what is. */
+static bool is_nearly_due(struct due due, uint64_t now)
+{
+	return is_due(due, now) || (due.at_ns != UINT64_MAX && due.at_ns > due.done_ns &&
+				    due.at_ns - now <= (due.at_ns - due.done_ns) / 4);
+}
+
+/* In milliseconds, rounded up. */
+static int until(struct due due, uint64_t now)
+{
+	uint64_t ms = is_due(due, now) ? 0 : (due.at_ns - now) / MS + ((due.at_ns - now) % MS > 0);
+
+	return ms < INT_MAX ? (int)ms : INT_MAX;
 }
 
 static void serve_switches(struct session *s)
@@ -396,7 +414,8 @@ static void serve_switches(struct session *s)
 	unsigned int ms;
 
 	switches_serve(s->switches, &ms);
-	s->switches_ns = session_now_ns() + ms * UINT64_C(1000000);
+	s->switches_served_ns = session_now_ns();
+	s->switches_ns = s->switches_served_ns + ms * MS;
 }
 
 static int serve(struct session *s)
@@ -406,7 +425,7 @@ static int serve(struct session *s)
 	uint64_t now = session_now_ns();
 
 	s->served_ns = now;
-	s->serve_ns = now + ms * UINT64_C(1000000);
+	s->serve_ns = now + ms * MS;
 	return r;
 }
 
@@ -416,7 +435,7 @@ static int serve(struct session *s)
  */
 static void serve_soon(struct session *s)
 {
-	uint64_t at = s->served_ns + SERVE_GAP_MS * UINT64_C(1000000);
+	uint64_t at = s->served_ns + SERVE_GAP_MS * MS;
 
 	if (at < s->serve_ns)
 		s->serve_ns = at;
@@ -427,7 +446,7 @@ static void serve_soon(struct session *s)
 static bool wait_for_something(struct session *s, int timeout_ms)
 {
 	struct pollfd *fds = s->targets.pids, *more = &fds[s->targets.n_pids];
-	bool ended = false, soon = until_serving(s) <= SERVE_GAP_MS;
+	bool ended = false, soon = until(due_serving(s), session_now_ns()) <= SERVE_GAP_MS;
 
 	/* What has been heard need not be heard again. */
 	more[0] = (struct pollfd){.fd = soon ? -1 : procmap_fd(s->procmap), .events = POLLIN};
@@ -453,10 +472,38 @@ static int least(int a, int b)
 	return a < b ? a : b;
 }
 
+/* All that is due, and what nearly is. */
+static int do_what_is_due(struct session *s, bool *ret_drained)
+{
+	uint64_t now = session_now_ns();
+	struct due drain = due_drain(s), serving = due_serving(s), switches = due_switches(s);
+	int r;
+
+	*ret_drained = false;
+	if (!is_due(drain, now) && !is_due(serving, now) && !is_due(switches, now))
+		return 0;
+	if (is_nearly_due(serving, now)) {
+		r = serve(s);
+		if (r)
+			return r;
+	}
+	if (is_nearly_due(switches, now))
+		serve_switches(s);
+	if (!is_nearly_due(drain, now))
+		return 0;
+	if (now - s->cpus_ns >= CPUS_MS * MS) {
+		s->cpus_ns = now;
+		follow_cpus(s);
+	}
+	*ret_drained = true;
+	return session_drain(s);
+}
+
 int session_poll(struct session *s, int timeout_ms)
 {
-	uint64_t end_ns = session_now_ns() + (timeout_ms > 0 ? timeout_ms : 0) * UINT64_C(1000000);
-	bool done = false;
+	uint64_t end_ns = session_now_ns() + (timeout_ms > 0 ? timeout_ms : 0) * MS;
+	const struct due end = {.at_ns = end_ns};
+	bool done = false, drained;
 	int left, r;
 
 	if (!s->attached)
@@ -464,25 +511,14 @@ int session_poll(struct session *s, int timeout_ms)
 	while (!done) {
 		uint64_t now = session_now_ns();
 
-		left = now >= end_ns ? 0 : (int)((end_ns - now + 999999) / 1000000);
-		left = least(left, least(until_drain(s), until_serving(s)));
-		left = least(left, until_switches(s));
+		left = least(until(end, now), until(due_drain(s), now));
+		left = least(left, until(due_serving(s), now));
+		left = least(left, until(due_switches(s), now));
 		done = left > 0 && wait_for_something(s, left);
-		if (until_serving(s) == 0) {
-			r = serve(s);
-			if (r)
-				return r;
-		}
-		if (until_switches(s) == 0)
-			serve_switches(s);
-		if (until_drain(s) == 0) {
-			follow_cpus(s);
-			r = session_drain(s);
-			if (r)
-				return r;
-			done = true;
-		}
-		done |= session_now_ns() >= end_ns;
+		r = do_what_is_due(s, &drained);
+		if (r)
+			return r;
+		done |= drained || is_due(end, session_now_ns());
 	}
 	return targets_live(&s->targets) ? 1 : 0;
 }

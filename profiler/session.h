@@ -76,10 +76,12 @@ struct session {
 	struct session_taken taken;
 	uint64_t drain_lost; /* samples that were in the maps and never came out, ever */
 	uint64_t drained_ns;
-	uint64_t serve_ns;    /* when the unwinder wants to be served */
-	uint64_t served_ns;   /* when it was */
-	uint64_t switches_ns; /* when the follower of switches wants to be served */
-	int watch_fd;	      /* the caller's: session_poll() returns when it is readable; -1 */
+	uint64_t serve_ns;	     /* when the unwinder wants to be served */
+	uint64_t served_ns;	     /* when it was */
+	uint64_t switches_ns;	     /* when the follower of switches wants to be served … */
+	uint64_t switches_served_ns; /* … and when it was */
+	uint64_t cpus_ns;	     /* when CPUs were last looked for */
+	int watch_fd; /* the caller's: session_poll() returns when it is readable; -1 */
 	bool attached;
 };
 

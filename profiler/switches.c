@@ -362,15 +362,29 @@ static bool has_broken(struct switches *sw)
 	return sw->n_broken != before;
 }
 
+/* Those that wait for tables; for such as never come, it is asked ever more rarely. */
+static unsigned int walk_waiting(struct switches *sw)
+{
+	struct tickets *t = &sw->tickets;
+	size_t before = t->n_waiting;
+
+	if (before)
+		tickets_walk(t, false);
+	if (t->given != sw->n_given || t->n_waiting < before)
+		sw->retry_ms = SERVE_MS;
+	else if (sw->retry_ms < SWEEP_MS / 2)
+		sw->retry_ms *= 2;
+	sw->n_given = t->given;
+	return t->n_waiting ? sw->retry_ms : SWEEP_MS;
+}
+
 void switches_serve(struct switches *sw, unsigned int *ret_ms)
 {
 	uint64_t now = session_now_ns();
 
 	if (sw->control->probability < CRESSET_CERTAIN || has_broken(sw))
 		sw->n_sweeps = LAST_SWEEPS;
-	*ret_ms = sw->tickets.n_waiting ? SERVE_MS : SWEEP_MS;
-	if (sw->tickets.n_waiting)
-		tickets_walk(&sw->tickets, false);
+	*ret_ms = walk_waiting(sw);
 	if (now < sw->sweep_at_ns) {
 		if ((sw->sweep_at_ns - now) / MS < *ret_ms)
 			*ret_ms = (unsigned int)((sw->sweep_at_ns - now) / MS);

@@ -55,6 +55,8 @@ struct switches {
 	volatile struct cresset_sched_control *control; /* in BPF's memory */
 	uint64_t sweep_at_ns;
 	unsigned int n_sweeps; /* that are still worth it */
+	uint64_t n_given;      /* tickets, as of the last look at them … */
+	unsigned int retry_ms; /* … and how long to wait before the next */
 	uint64_t n_broken;     /* walks that ended early for want of tables, as of the last sweep */
 	uint64_t budget_ns;    /* when the overhead was last looked at … */
 	uint64_t budget_self;  /* … and what it was, all in all … */
