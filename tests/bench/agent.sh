@@ -5,7 +5,8 @@
 # a port of its own: 19 Hz, cpu and off-CPU, 300 processes, all CPUs busy.
 #
 #   cost       CPU time of the agent's process over a minute, from its second minute on, when tables
-#              and names of all that runs are there; memory, and that of its kernel maps beside it;
+#              and names of all that runs are there; memory, and that of its kernel maps beside it (of
+#              which some are mapped, and so in both);
 #              what following switches costs in the kernel, by its own estimate
 #   slowdown   rounds that a busy program makes in a second of its CPU time, with the agent and
 #              without, in pairs one after the other (default 8, of 5 s); with 95 % of confidence
@@ -74,6 +75,8 @@ awk -v a="$before" -v b="$after" -v k="$bpf" -v l="$(metric cresset_overhead_sec
 	'BEGIN { printf "cost       %.2f %% of one CPU in user space and its system calls, %.2f %% in BPF (estimate); %d processes were started a second\n",
 		(b - a) / 60 * 100, (l - k) / 60 * 100, f / 60 }'
 awk '/^VmRSS/ { rss = $2 / 1024 } /^RssAnon/ { anon = $2 / 1024 } END { printf "memory     %.1f MB resident, %.1f MB of it anonymous", rss, anon }' "/proc/$agent/status"
+# Unwind tables in the kernel are mapped too, and so counted twice: as resident, and as kernel maps.
+awk '/^[0-9a-f]+-/ { maps = /bpf-map/ } maps && /^Rss:/ { kb += $2 } END { printf " and %.1f MB of it kernel maps", kb / 1024 }' "/proc/$agent/smaps"
 awk -v k="$(metric cresset_kernel_memory_bytes)" 'BEGIN { printf "; kernel maps %.1f MB\n", k / 1e6 }'
 echo "sampling   $(metric cresset_sampling_frequency_hertz) Hz (lowered $(metric cresset_sampling_lowered_total) times), $(metric cresset_labelled_processes) processes, $(metric cresset_windows_total) windows"
 wait "$busy"
