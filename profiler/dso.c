@@ -223,8 +223,10 @@ static void close_least_used(struct dso_table *t)
 		if (f->fd >= 0 && (!least || f->used < least->used))
 			least = f;
 	}
-	if (least)
-		file_close(t, least);
+	if (!least)
+		return;
+	file_close(t, least);
+	t->stats.closed++;
 }
 
 static void file_keep(struct dso_table *t, struct dso_file *f, int fd)

@@ -89,6 +89,7 @@ struct dso_stats {
 	uint64_t opened;
 	uint64_t unreadable;
 	uint64_t mismatched;
+	uint64_t closed; /* for want of descriptors */
 };
 
 struct dso_table {

@@ -518,6 +518,18 @@ int procmap_open(void *procmap, const struct cresset_profile *p, uint32_t mappin
 	return d ? dso_open(&pm->dsos, d) : -ENOENT;
 }
 
+void procmap_limit_files(struct procmap *pm, size_t n)
+{
+	if (n)
+		pm->dsos.max_open = n;
+}
+
+void procmap_get_files(const struct procmap *pm, uint64_t *ret_open, uint64_t *ret_closed)
+{
+	*ret_open = pm->dsos.n_open;
+	*ret_closed = pm->dsos.stats.closed;
+}
+
 void procmap_get_stats(const struct procmap *pm, struct procmap_stats *ret)
 {
 	struct procmap_stats s = pm->stats;

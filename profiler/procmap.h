@@ -166,6 +166,10 @@ int procmap_open(void *procmap, const struct cresset_profile *p, uint32_t mappin
 		 enum cresset_open_what what);
 /* Once per drain. */
 void procmap_expire(struct procmap *pm);
+/* Descriptors of binaries that are kept at most; 0: as it is. */
+void procmap_limit_files(struct procmap *pm, size_t n);
+/* Binaries that are open, and that were closed for that limit. */
+void procmap_get_files(const struct procmap *pm, uint64_t *ret_open, uint64_t *ret_closed);
 void procmap_get_stats(const struct procmap *pm, struct procmap_stats *ret);
 
 #endif

@@ -65,6 +65,11 @@ int cresset_recorder_set_freq(struct cresset_recorder *r, unsigned int freq_hz,
 	return session_set_freq(r->session, freq_hz, err);
 }
 
+size_t cresset_recorder_window_bytes(const struct cresset_recorder *r)
+{
+	return r->session->profile ? cresset_profile_bytes(r->session->profile) : 0;
+}
+
 int cresset_recorder_stop(struct cresset_recorder *r, struct cresset_profile **ret,
 			  struct cresset_error *err)
 {

@@ -179,8 +179,10 @@ static int load(struct session *s, struct cresset_error *err)
 			return cresset_error_set(err, r, "cannot unwind: %s", strerror(-r));
 	}
 	r = procmap_new(&s->procmap, s->unwinder->serve, &later);
-	if (!r)
+	if (!r) {
+		procmap_limit_files(s->procmap, s->options.max_files);
 		r = startup_begin(&startup, s, &later);
+	}
 	/* Whoever may not do the one may not do the other, and this one's error says more. */
 	if (r) {
 		r2 = session_load(s, err);
@@ -651,4 +653,5 @@ void session_get_stats(const struct session *s, struct cresset_recorder_stats *r
 	get_kernel_stats(s, ret);
 	if (s->unwinder->get_stats)
 		s->unwinder->get_stats(s, ret);
+	procmap_get_files(s->procmap, &ret->files_open, &ret->files_closed);
 }

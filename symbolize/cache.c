@@ -17,11 +17,10 @@ struct cache_entry {
 	char key[CACHE_KEY_BYTES];
 };
 
-void cache_init(struct cache *c, uint64_t max_bytes)
+void cache_init(struct cache *c, uint64_t max_bytes, size_t max_files)
 {
+	*c = (struct cache){.max_bytes = max_bytes, .max_files = max_files};
 	vec_init(&c->entries, sizeof(struct cache_entry *));
-	c->max_bytes = max_bytes;
-	c->clock = 0;
 }
 
 void cache_value_release(struct cache_value *value)
@@ -91,24 +90,36 @@ static size_t entry_bytes(const struct cache_entry *e)
 	       (e->value.perfmap ? perfmap_bytes(e->value.perfmap) : 0);
 }
 
-size_t cache_trim(struct cache *c)
+static size_t entry_files(const struct cache_entry *e)
+{
+	return e->value.index ? symbol_index_files(e->value.index) : 0;
+}
+
+static void drop_least_used(struct cache *c)
 {
 	struct cache_entry **all = c->entries.data;
-	uint64_t bytes = 0;
-	size_t dropped = 0;
+	size_t oldest = 0;
 
-	for (size_t i = 0; i < c->entries.n; i++)
-		bytes += entry_bytes(all[i]);
-	while (c->entries.n && (bytes > c->max_bytes || c->entries.n > CACHE_MAX_ENTRIES)) {
-		size_t oldest = 0;
+	for (size_t i = 1; i < c->entries.n; i++)
+		if (all[i]->used < all[oldest]->used)
+			oldest = i;
+	c->bytes -= entry_bytes(all[oldest]);
+	c->files -= entry_files(all[oldest]);
+	free_entry(all[oldest]);
+	all[oldest] = all[--c->entries.n];
+}
 
-		for (size_t i = 1; i < c->entries.n; i++)
-			if (all[i]->used < all[oldest]->used)
-				oldest = i;
-		bytes -= entry_bytes(all[oldest]);
-		free_entry(all[oldest]);
-		all[oldest] = all[--c->entries.n];
-		dropped++;
+void cache_trim(struct cache *c)
+{
+	struct cache_entry **all = c->entries.data;
+
+	c->bytes = c->files = 0;
+	for (size_t i = 0; i < c->entries.n; i++) {
+		c->bytes += entry_bytes(all[i]);
+		c->files += entry_files(all[i]);
 	}
-	return dropped;
+	for (; c->entries.n && c->bytes > c->max_bytes; c->dropped_for_bytes++)
+		drop_least_used(c);
+	for (; c->files > c->max_files || c->entries.n > CACHE_MAX_ENTRIES; c->dropped_for_files++)
+		drop_least_used(c);
 }

@@ -4,8 +4,8 @@
  *
  * Values are found by a text key that says what they were made of ("b:<build-id>", "f:<device,
  * inode, mtime, size>", …). The one that was not used for longest leaves first when the values,
- * whose size may grow while they are used, are more than the limit, or more than CACHE_MAX_ENTRIES
- * (a value may hold a descriptor open).
+ * whose size may grow while they are used, are more than the limit, hold more descriptors open than
+ * they may, or are more than CACHE_MAX_ENTRIES.
  */
 #ifndef SYMBOLIZE_CACHE_H
 #define SYMBOLIZE_CACHE_H
@@ -34,18 +34,22 @@ struct cache_value {
 struct cache {
 	struct vec entries; /* struct cache_entry * */
 	uint64_t max_bytes;
+	size_t max_files;
 	uint64_t clock;
+	uint64_t bytes, files;	    /* as of the last cache_trim() */
+	uint64_t dropped_for_bytes; /* values that left, by cause */
+	uint64_t dropped_for_files; /* … descriptors, or their number */
 };
 
-void cache_init(struct cache *c, uint64_t max_bytes);
+void cache_init(struct cache *c, uint64_t max_bytes, size_t max_files);
 void cache_release(struct cache *c);
 /* NULL if there is none. What is returned stays until the next cache_trim(). */
 struct cache_value *cache_get(struct cache *c, const char *key);
 /* Takes the value over, on failure (-ENOMEM) too. There must be none of that key. */
 int cache_put(struct cache *c, const char *key, const struct cache_value *value,
 	      struct cache_value **ret);
-/* Back under the limits. Returns how many left. */
-size_t cache_trim(struct cache *c);
+/* Back under the limits. */
+void cache_trim(struct cache *c);
 void cache_value_release(struct cache_value *value);
 
 #endif

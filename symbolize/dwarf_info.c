@@ -247,6 +247,11 @@ size_t dwarf_info_bytes(const struct dwarf_info *d)
 	       interval_map_bytes(&d->code) + interval_map_bytes(&d->units) + d->code_bytes;
 }
 
+size_t dwarf_info_files(const struct dwarf_info *d)
+{
+	return 1 + d->has_sup;
+}
+
 void dwarf_info_get_stats(const struct dwarf_info *d, struct symbol_index_stats *ret)
 {
 	ret->units = d->stats.units;

@@ -35,6 +35,8 @@ void dwarf_info_free(struct dwarf_info *d);
 size_t dwarf_info_lookup(struct dwarf_info *d, uint64_t address, struct symbol_frame *frames,
 			 size_t max);
 size_t dwarf_info_bytes(const struct dwarf_info *d);
+/* Files that it holds open. */
+size_t dwarf_info_files(const struct dwarf_info *d);
 /* Fills in the units* of it. */
 void dwarf_info_get_stats(const struct dwarf_info *d, struct symbol_index_stats *ret);
 

@@ -388,6 +388,11 @@ size_t symbol_index_bytes(const struct symbol_index *x)
 	       interval_map_bytes(&x->unsized) + (x->dwarf ? dwarf_info_bytes(x->dwarf) : 0);
 }
 
+size_t symbol_index_files(const struct symbol_index *x)
+{
+	return x->dwarf ? dwarf_info_files(x->dwarf) : 0;
+}
+
 void symbol_index_get_stats(const struct symbol_index *x, struct symbol_index_stats *ret)
 {
 	*ret = (struct symbol_index_stats){.symbols = (x->sealed ? x->names.n - 1 : x->symbols.n)};

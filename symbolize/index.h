@@ -75,6 +75,8 @@ size_t symbol_index_lookup(struct symbol_index *x, uint64_t vaddr, struct symbol
 
 /* Memory in use; grows with lookups. */
 size_t symbol_index_bytes(const struct symbol_index *x);
+/* Files that it holds open. */
+size_t symbol_index_files(const struct symbol_index *x);
 void symbol_index_get_stats(const struct symbol_index *x, struct symbol_index_stats *ret);
 
 #endif

@@ -34,6 +34,7 @@
 #include <unistd.h>
 
 #define DEFAULT_MAX_BYTES (256ull << 20)
+#define DEFAULT_MAX_FILES 384
 #define MAX_FRAMES	  64
 /*
  * BPF programs come and go at the same addresses; names of them older than this are not believed.
@@ -111,7 +112,8 @@ int cresset_symbolizer_new(const struct cresset_symbolizer_options *options,
 	o = &s->options;
 	if (options)
 		memcpy(o, options, options->size < sizeof(*o) ? options->size : sizeof(*o));
-	cache_init(&s->cache, o->max_bytes ? o->max_bytes : DEFAULT_MAX_BYTES);
+	cache_init(&s->cache, o->max_bytes ? o->max_bytes : DEFAULT_MAX_BYTES,
+		   o->max_files ? o->max_files : DEFAULT_MAX_FILES);
 	vec_init(&s->wanted, sizeof(struct wanted));
 	functions_init(&s->functions);
 	s->debug_dirs = strdup(o->debug_dirs ? o->debug_dirs : DEBUGFILE_DEFAULT_DIRS);
@@ -154,6 +156,10 @@ void cresset_symbolizer_get_stats(const struct cresset_symbolizer *s,
 				  struct cresset_symbolizer_stats *ret)
 {
 	*ret = s->stats;
+	ret->evicted = s->cache.dropped_for_bytes;
+	ret->evicted_files = s->cache.dropped_for_files;
+	ret->bytes = s->cache.bytes;
+	ret->files = s->cache.files;
 }
 
 /* ---- What a lookup gave becomes lines of the location. */
@@ -576,7 +582,7 @@ static int resolve_mapping(struct cresset_symbolizer *s, struct target *t, const
 	}
 	if (r == 0 && t->flags)
 		r = cresset_profile_set_mapping_flags(t->profile, t->id, t->flags);
-	s->stats.evicted += cache_trim(&s->cache);
+	cache_trim(&s->cache);
 	return r;
 }
 

@@ -147,6 +147,8 @@ struct cresset_stat {
 
 CRESSET_API int cresset_profile_new(struct cresset_profile **ret);
 CRESSET_API void cresset_profile_free(struct cresset_profile *p);
+/* Memory that it takes now. */
+CRESSET_API size_t cresset_profile_bytes(const struct cresset_profile *p);
 
 /* ---- Filling. All intern and return the entry's id; -ENOMEM, -E2BIG past 2^31 entries, and
  * ---- -EINVAL for an id that does not exist. */

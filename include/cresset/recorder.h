@@ -73,6 +73,9 @@ struct cresset_recorder_options {
 	 * waker before that, up to so many (8 at most). 0: nobody is asked for.
 	 */
 	unsigned int waker_depth;
+	/* Binaries that are held open, for their names; the least used are closed. 0: a quarter of
+	 * RLIMIT_NOFILE, and at most 256. */
+	unsigned int max_files;
 };
 #define CRESSET_RECORDER_OPTIONS_INIT                                                              \
 	{                                                                                          \
@@ -109,6 +112,9 @@ struct cresset_recorder_stats {
 	uint64_t table_memory_bytes; /* of all that is made for unwinding, kept below max_memory */
 	uint64_t compile_ns;	     /* CPU time of making tables … */
 	uint64_t compiled_rows;	     /* … out of this many rows of unwind information */
+
+	uint64_t files_open;   /* binaries that are held open … */
+	uint64_t files_closed; /* … and that were closed for max_files */
 };
 
 CRESSET_API int cresset_recorder_new(const struct cresset_recorder_options *options,
@@ -139,6 +145,8 @@ CRESSET_API int cresset_recorder_take(struct cresset_recorder *r, struct cresset
 /* Another frequency of samples, from now on; best right after cresset_recorder_take(). */
 CRESSET_API int cresset_recorder_set_freq(struct cresset_recorder *r, unsigned int freq_hz,
 					  struct cresset_error *err);
+/* Memory of the window that is being filled, as of the last poll. */
+CRESSET_API size_t cresset_recorder_window_bytes(const struct cresset_recorder *r);
 /* Detaches, drains, and hands over the profile of the last window. Call once. */
 CRESSET_API int cresset_recorder_stop(struct cresset_recorder *r, struct cresset_profile **ret,
 				      struct cresset_error *err);

@@ -43,7 +43,8 @@ struct cresset_symbolizer_options {
 	const char *kallsyms;	/* NULL: /proc/kallsyms */
 	cresset_open_fn open;	/* NULL: by path */
 	void *open_arg;
-	uint64_t max_bytes; /* of indexes kept; 0: 256 MiB */
+	uint64_t max_bytes;	/* of indexes kept; 0: 256 MiB */
+	unsigned int max_files; /* that they may hold open; 0: 384 */
 };
 #define CRESSET_SYMBOLIZER_OPTIONS_INIT                                                            \
 	{                                                                                          \
@@ -73,7 +74,9 @@ struct cresset_symbolizer_stats {
 	uint64_t binaries_damaged;  /* not (fully) readable as ELF or DWARF */
 	uint64_t debuginfod_hits;   /* debug files fetched */
 	uint64_t debuginfod_misses; /* asked for and not had */
-	uint64_t evicted;	    /* indexes dropped for max_bytes */
+	uint64_t evicted;	    /* indexes dropped for max_bytes … */
+	uint64_t evicted_files;	    /* … and for max_files */
+	uint64_t bytes, files;	    /* of those that are kept now */
 };
 
 CRESSET_API int cresset_symbolizer_new(const struct cresset_symbolizer_options *options,

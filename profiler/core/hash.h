@@ -30,6 +30,12 @@ typedef bool (*hash_equal_fn)(const void *table, uint32_t id, const void *key);
 void hash_init(struct hash *h);
 void hash_release(struct hash *h);
 uint64_t hash_bytes(const void *data, size_t size, uint64_t seed);
+/* Memory that it takes. */
+static inline size_t hash_memory(const struct hash *h)
+{
+	return h->capacity * sizeof(*h->slots);
+}
+
 /* The id of the entry with that hash and content; 0: none. */
 uint32_t hash_find(const struct hash *h, uint64_t hash, hash_equal_fn equal, const void *table,
 		   const void *key);

@@ -72,6 +72,18 @@ void cresset_profile_free(struct cresset_profile *p)
 	free(p);
 }
 
+size_t cresset_profile_bytes(const struct cresset_profile *p)
+{
+	return sizeof(*p) + p->strings.text.total + vec_bytes(&p->strings.entries) +
+	       hash_memory(&p->strings.index) + table_memory(&p->mappings) +
+	       table_memory(&p->functions) + table_memory(&p->samples) + table_memory(&p->stats) +
+	       vec_bytes(&p->locations) + hash_memory(&p->location_index) + vec_bytes(&p->lines) +
+	       vec_bytes(&p->values) + vec_bytes(&p->comments) + vec_bytes(&p->stacks.words) +
+	       vec_bytes(&p->stacks.entries) + hash_memory(&p->stacks.index) +
+	       vec_bytes(&p->labels.words) + vec_bytes(&p->labels.entries) +
+	       hash_memory(&p->labels.index);
+}
+
 int64_t profile_add_saturating(int64_t a, int64_t b)
 {
 	int64_t sum;

@@ -86,3 +86,8 @@ uint32_t table_count(const struct table *t)
 {
 	return (uint32_t)(t->entries.n - 1);
 }
+
+size_t table_memory(const struct table *t)
+{
+	return vec_bytes(&t->entries) + hash_memory(&t->index);
+}

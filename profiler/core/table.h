@@ -31,5 +31,7 @@ uint32_t table_find(const struct table *t, const void *entry);
 void *table_get(const struct table *t, uint32_t id);
 /* Ids run from 1 to this. */
 uint32_t table_count(const struct table *t);
+/* Memory that it takes. */
+size_t table_memory(const struct table *t);
 
 #endif

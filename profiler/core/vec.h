@@ -23,6 +23,12 @@ int vec_reserve(struct vec *v, size_t n);
  * memory is out. */
 void *vec_push(struct vec *v, const void *data, size_t n);
 
+/* Memory that it takes. */
+static inline size_t vec_bytes(const struct vec *v)
+{
+	return v->capacity * v->element;
+}
+
 static inline void *vec_at(const struct vec *v, size_t i)
 {
 	return (char *)v->data + i * v->element;

@@ -47,7 +47,7 @@ int export_config_new(const char *name, struct export_config **ret)
 	c->timeout_ns = 10 * SECOND_NS;
 	c->retry_min_ns = SECOND_NS;
 	c->retry_max_ns = 60 * SECOND_NS;
-	c->queue_max_bytes = 8u << 20;
+	c->queue_max_bytes = EXPORT_DEFAULT_QUEUE_BYTES;
 	c->spool_max_bytes = 256u << 20;
 	c->name = strdup(name);
 	if (!c->name) {
@@ -475,6 +475,11 @@ const char *export_config_name(const struct export_config *c)
 const char *export_config_type(const struct export_config *c)
 {
 	return c->type ? c->type : "";
+}
+
+uint64_t export_config_queue_bytes(const struct export_config *c)
+{
+	return c->queue_max_bytes;
 }
 
 const char *export_config_url(const struct export_config *c)

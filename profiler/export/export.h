@@ -40,6 +40,8 @@
  * worse, taken for empty by servers: for --version. */
 #define EXPORT_OTLP_VERSION "1.10"
 
+#define EXPORT_DEFAULT_QUEUE_BYTES (UINT64_C(8) << 20)
+
 struct export_config;
 struct exporter;
 
@@ -81,6 +83,7 @@ int export_config_default_spool(struct export_config *c, const char *directory);
 int export_config_print(const struct export_config *c, struct cresset_sink *sink);
 const char *export_config_name(const struct export_config *c);
 const char *export_config_type(const struct export_config *c);
+uint64_t export_config_queue_bytes(const struct export_config *c);
 /* The URL as it may be shown. */
 const char *export_config_url(const struct export_config *c);
 /* Equal in every key, both checked: a reload may keep the exporter. Otherwise stop the old one
@@ -124,6 +127,7 @@ struct exporter_stats {
 	uint64_t spool_errors; /* failed writes to the spool: the request stayed in memory */
 	uint64_t dropped[EXPORT_DROP_COUNT];
 	uint64_t queued, queued_bytes;	 /* in memory now, the one on its way included */
+	uint64_t queue_max_bytes;	 /* that is in force */
 	uint64_t spooled, spooled_bytes; /* on disk now */
 	/* Refusals by code: an HTTP status, or 1000 + a gRPC status; code 0 is all that did not
 	 * fit. */
@@ -150,6 +154,8 @@ int exporter_new(struct export_config *config, struct exporter **ret, struct cre
 int exporter_push(struct exporter *e, const struct cresset_profile *profile,
 		  const struct export_label *labels, size_t n, struct cresset_error *err);
 void exporter_get_stats(struct exporter *e, struct exporter_stats *ret);
+/* Memory for waiting requests, where that is less than the configuration's. 0: as configured. */
+void exporter_limit_queue(struct exporter *e, uint64_t bytes);
 const struct export_config *exporter_config(const struct exporter *e);
 /* Waits until all is sent. -ETIMEDOUT. */
 int exporter_flush(struct exporter *e, unsigned int deadline_ms);

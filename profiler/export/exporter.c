@@ -46,6 +46,7 @@ struct exporter {
 	/* Under the lock. */
 	struct export_request *first, **last; /* by seq */
 	uint64_t next_seq;
+	uint64_t queue_max_bytes;
 	bool stopping;
 	uint64_t deadline_ns;	/* of the stop, monotonic: until then it sends … */
 	uint64_t sync_until_ns; /* … and until then it waits for the disk */
@@ -151,8 +152,7 @@ static void push_list(struct exporter *e, struct export_request *list)
 		e->stats.queued++;
 		e->stats.queued_bytes += export_request_memory(r);
 		queue_add(e, r);
-		while (e->stats.queued_bytes > e->config->queue_max_bytes &&
-		       (old = queue_take(e))) {
+		while (e->stats.queued_bytes > e->queue_max_bytes && (old = queue_take(e))) {
 			drop(e, EXPORT_DROP_queue_full, 1);
 			queue_forget(e, old);
 		}
@@ -235,7 +235,7 @@ static struct export_request *next_to_spill(struct exporter *e, bool final)
 
 	pthread_mutex_lock(&e->lock);
 	if (final || e->stats.failures || spool_count(e->spool) ||
-	    e->stats.queued_bytes > e->config->queue_max_bytes / 2)
+	    e->stats.queued_bytes > e->queue_max_bytes / 2)
 		r = queue_take(e);
 	pthread_mutex_unlock(&e->lock);
 	return r;
@@ -587,6 +587,7 @@ int exporter_new(struct export_config *config, struct exporter **ret, struct cre
 	if (r < 0)
 		return cresset_error_set(err, r, "%s", own.text[0] ? own.text : strerror(-r));
 	e->config = config;
+	e->queue_max_bytes = e->stats.queue_max_bytes = config->queue_max_bytes;
 	e->last = &e->first;
 	pthread_mutex_init(&e->lock, NULL);
 	pthread_condattr_init(&monotonic);
@@ -607,6 +608,16 @@ void exporter_get_stats(struct exporter *e, struct exporter_stats *ret)
 {
 	pthread_mutex_lock(&e->lock);
 	*ret = e->stats;
+	pthread_mutex_unlock(&e->lock);
+}
+
+void exporter_limit_queue(struct exporter *e, uint64_t bytes)
+{
+	uint64_t own = e->config->queue_max_bytes;
+
+	pthread_mutex_lock(&e->lock);
+	e->queue_max_bytes = bytes && bytes < own ? bytes : own;
+	e->stats.queue_max_bytes = e->queue_max_bytes;
 	pthread_mutex_unlock(&e->lock);
 }
 

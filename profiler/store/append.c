@@ -22,6 +22,11 @@ static int is_too_large(struct embedded *e, bool *ret, struct cresset_error *err
 	int r;
 
 	*ret = e->dict && dict_writer_is_full(e->dict);
+	if (!*ret && e->dict && e->options.max_memory &&
+	    dict_writer_memory(e->dict) > e->options.max_memory) {
+		e->counts.dicts_cut++;
+		*ret = true;
+	}
 	if (*ret || ++e->dict_checked < DICT_CHECK)
 		return 0;
 	e->dict_checked = 0;

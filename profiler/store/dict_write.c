@@ -58,6 +58,15 @@ uint32_t dict_writer_count(const struct dict_writer *d, enum dict_kind kind)
 	return table_count(&d->kinds[kind].keys);
 }
 
+size_t dict_writer_memory(const struct dict_writer *d)
+{
+	size_t sum = sizeof(*d);
+
+	for (size_t i = 0; i < DICT_KINDS; i++)
+		sum += table_memory(&d->kinds[i].keys) + vec_bytes(&d->kinds[i].plain.data);
+	return sum;
+}
+
 bool dict_writer_is_full(const struct dict_writer *d)
 {
 	for (size_t i = 0; i < DICT_KINDS; i++)

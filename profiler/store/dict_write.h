@@ -48,6 +48,8 @@ void dict_writer_free(struct dict_writer *d);
 int dict_writer_add(struct dict_writer *d, enum dict_kind kind, const struct dict_entry *e,
 		    uint32_t *ret_id);
 uint32_t dict_writer_count(const struct dict_writer *d, enum dict_kind kind);
+/* Memory that it takes. */
+size_t dict_writer_memory(const struct dict_writer *d);
 /* Is it so large that the next window should begin another one? */
 bool dict_writer_is_full(const struct dict_writer *d);
 /* Puts what is new into the catalogue; within a transaction. */

@@ -350,6 +350,7 @@ static int embedded_stats(struct store *s, struct store_stats *ret, struct cress
 	if (e->dict) {
 		stats.series = dict_writer_count(e->dict, DICT_SERIES);
 		stats.stacks = dict_writer_count(e->dict, DICT_STACK);
+		stats.memory_bytes = dict_writer_memory(e->dict);
 	}
 	*ret = stats;
 	return 0;

@@ -18,7 +18,13 @@
 /* So many stacks ahead a sum is fetched: those of a whole day do not fit into the nearest caches.
  */
 enum { AHEAD = 8 };
-enum { PAGE_SHIFT = 8, PAGE_STACKS = 1 << PAGE_SHIFT, MAX_BYTES = 1 << 30, MAX_GROUPS = 65536 };
+enum {
+	PAGE_SHIFT = 8,
+	PAGE_STACKS = 1 << PAGE_SHIFT,
+	DEFAULT_MAX_BYTES = 1 << 30,
+	MAX_GROUPS = 65536,
+	SLICE_STACKS = 16384
+};
 
 /* A set of kept labels. */
 struct group {
@@ -35,7 +41,7 @@ struct query {
 	struct cresset_error *err;
 	struct vec groups;	/* struct group */
 	struct table by_labels; /* struct group_key, at the position of its group + 1 */
-	size_t bytes;
+	size_t bytes, max_bytes;
 };
 
 struct group_key {
@@ -97,9 +103,20 @@ static int query_series(void *arg, struct dict_reader *d, const struct cresset_l
 
 /* ---- Sums. */
 
+/* Of the sums, and of the profile that they go into. */
+static int check_bytes(const struct query *q)
+{
+	if (q->bytes + cresset_profile_bytes(q->p) <= q->max_bytes)
+		return 0;
+	return cresset_error_set(q->err, -E2BIG,
+				 "the answer is too large for memory (keep fewer labels, or give a "
+				 "shorter range or a narrower match)");
+}
+
 static int query_page(struct query *q, struct group *g, uint32_t page, int64_t **ret)
 {
 	size_t size = sizeof(int64_t) * PAGE_STACKS * q->q->n_types;
+	int r;
 
 	if (page >= g->n_pages) {
 		uint32_t n = page + 1 + page / 2;
@@ -114,10 +131,9 @@ static int query_page(struct query *q, struct group *g, uint32_t page, int64_t *
 	}
 	if (!g->pages[page]) {
 		q->bytes += size;
-		if (q->bytes > MAX_BYTES)
-			return cresset_error_set(q->err, -E2BIG,
-						 "the answer is too large for memory (keep fewer "
-						 "labels, or give a narrower match)");
+		r = check_bytes(q);
+		if (r < 0)
+			return r;
 		g->pages[page] = calloc(1, size);
 		if (!g->pages[page])
 			return -ENOMEM;
@@ -289,6 +305,21 @@ static int add_group(struct query *q, struct group *g, const struct vec *stacks,
 	return r;
 }
 
+/* In slices, as many stacks may be more than fits. */
+static int add_stacks(struct query *q, struct dict_reader *d, const struct vec *stacks,
+		      uint32_t *ids)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < stacks->n && r == 0; i += SLICE_STACKS) {
+		size_t n = stacks->n - i < SLICE_STACKS ? stacks->n - i : SLICE_STACKS;
+
+		r = dict_reader_stacks(d, q->p, vec_at(stacks, i), n, ids + i);
+		r = r ?: check_bytes(q);
+	}
+	return r;
+}
+
 static int query_end(void *arg, struct dict_reader *d)
 {
 	struct query *q = arg;
@@ -300,11 +331,12 @@ static int query_end(void *arg, struct dict_reader *d)
 	r = collect_stacks(q, &stacks);
 	if (r == 0 && stacks.n) {
 		ids = calloc(stacks.n, sizeof(*ids));
-		r = ids ? dict_reader_stacks(d, q->p, stacks.data, stacks.n, ids) : -ENOMEM;
+		r = ids ? add_stacks(q, d, &stacks, ids) : -ENOMEM;
 		r = r ?: profile_reserve_samples(q->p, stacks.n);
 	}
 	for (size_t i = 0; i < q->groups.n && r == 0; i++)
 		r = add_group(q, vec_at(&q->groups, i), &stacks, ids);
+	r = r ?: check_bytes(q);
 	free(ids);
 	vec_release(&stacks);
 	free_pages(q);
@@ -394,7 +426,8 @@ int embedded_query(struct store *s, const struct store_query *sq, struct cresset
 		   struct store_result *ret_result, struct cresset_error *err)
 {
 	struct store_query own = *sq;
-	struct query q = {.q = &own, .err = err};
+	uint64_t max = embedded_of(s)->options.max_memory;
+	struct query q = {.q = &own, .err = err, .max_bytes = max ? max : DEFAULT_MAX_BYTES};
 	struct all_types all = {.n = 0};
 	int r = 0;
 

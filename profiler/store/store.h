@@ -47,6 +47,9 @@ struct store_options {
 	uint64_t max_bytes;    /* on disk, all in; 0: the default; at least STORE_MIN_MAX_BYTES */
 	int64_t max_age_ns;    /* 0: the default */
 	int64_t resolution_ns; /* of what has been compacted; 0: a minute */
+	/* Of a writer's dictionary, which is begun anew past it (to be stored again), and of the
+	 * answer to a query, which fails past it. 0: 96 MiB, and 1 GiB. */
+	uint64_t max_memory;
 };
 
 /*
@@ -179,6 +182,8 @@ struct store_stats {
 	uint64_t compacted;	/* segments made of others, since it was opened */
 	uint64_t expired;	/* segments removed for age or size, since it was opened */
 	uint64_t expired_windows;
+	uint64_t memory_bytes;	 /* of the dictionary in use */
+	uint64_t dicts_cut;	 /* dictionaries begun anew for max_memory, since it was opened */
 	uint64_t labels_dropped; /* labels past STORE_MAX_LABELS, or cut to STORE_MAX_LABEL_BYTES */
 	int64_t first_ns, last_ns; /* start of the first window, end of the last; 0: none */
 };

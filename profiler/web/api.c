@@ -48,7 +48,7 @@ static int parse_labels(const struct target *t, struct api *a, struct cresset_er
 
 int api_open(struct web *w, const struct target *t, struct api *a, struct cresset_error *err)
 {
-	struct store_options options = {.read_only = true};
+	struct store_options options = {.read_only = true, .max_memory = w->max_query_bytes};
 	int r;
 
 	memset(a, 0, sizeof(*a));

@@ -80,6 +80,7 @@ struct web {
 	int served_fd; /* … and the same, of the library's */
 	unsigned int port;
 	size_t max_answer;
+	uint64_t max_query_bytes;
 	struct auth auth;
 	char *tls_cert, *tls_key; /* PEM texts */
 	char svg_csp[200];

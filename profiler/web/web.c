@@ -66,6 +66,7 @@ static int start(struct web *w, const struct web_options *o, struct cresset_erro
 	const char *listen = o->listen ? o->listen : WEB_DEFAULT_LISTEN;
 	int r;
 
+	w->max_query_bytes = o->max_query_bytes;
 	w->max_answer = o->max_answer_bytes ? o->max_answer_bytes : WEB_DEFAULT_ANSWER_BYTES;
 	w->store_path = w->backend.store_path ? strdup(w->backend.store_path) : NULL;
 	w->hosts = o->hosts ? strdup(o->hosts) : NULL;

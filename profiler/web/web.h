@@ -48,6 +48,7 @@ struct web_options {
 	unsigned int read_timeout_s; /* until a request is there */
 	unsigned int send_timeout_s; /* until its answer is taken */
 	size_t max_answer_bytes;
+	uint64_t max_query_bytes; /* of memory, for each query */
 };
 
 /* The agent. Functions are called from any of web's threads, several at a time. */

@@ -331,6 +331,30 @@ static void test_stop_with_full_queue(void **state)
 	fixture_release(&f);
 }
 
+/* The agent's bound holds whatever the configuration says: the oldest fall out, and are counted. */
+static void test_queue_is_limited(void **state)
+{
+	struct exporter_stats stats;
+	struct exporter *e;
+	struct server s;
+
+	server_start(&s, HANG);
+	e = start(config(&s, NULL));
+	assert_int_equal(stats_of(e).queue_max_bytes, EXPORT_DEFAULT_QUEUE_BYTES);
+	exporter_limit_queue(e, UINT64_C(1) << 40);
+	assert_int_equal(stats_of(e).queue_max_bytes, EXPORT_DEFAULT_QUEUE_BYTES);
+	exporter_limit_queue(e, 20000);
+	assert_int_equal(stats_of(e).queue_max_bytes, 20000);
+	push(e, 1, 300);
+	stats = stats_of(e);
+	assert_true(stats.dropped[EXPORT_DROP_queue_full] > 0);
+	assert_true(stats.queued_bytes <= 20000 + 1000);
+	exporter_limit_queue(e, 0);
+	assert_int_equal(stats_of(e).queue_max_bytes, EXPORT_DEFAULT_QUEUE_BYTES);
+	exporter_free(e);
+	server_end(&s);
+}
+
 static void test_reload(void **state)
 {
 	struct export_config *c, *same, *changed;
@@ -563,6 +587,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hang_delays_nobody),
 		cmocka_unit_test(test_stop_with_full_queue),
+		cmocka_unit_test(test_queue_is_limited),
 		cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_too_old_in_flight),
 		cmocka_unit_test(test_larger_than_the_spool),

@@ -406,10 +406,43 @@ static void a_binary_is_indexed_once(void **state)
 		cresset_symbolizer_get_stats(s, &stats);
 		assert_int_equal(stats.binaries, tiny ? 9 : 2);
 		assert_int_equal(stats.evicted, tiny ? 9 : 0);
+		assert_int_equal(stats.evicted_files, 0);
+		assert_true(tiny ? !stats.bytes && !stats.files : stats.bytes && stats.files);
 		/* Without a build-id the file has to be looked at to know that it is the same. */
 		assert_int_equal(opened, tiny ? 9 : 1 + 3);
 		cresset_symbolizer_free(s);
 	}
+}
+
+/* Of two binaries with debug information one may be held open. */
+static void files_are_limited(void **state)
+{
+	struct cresset_symbolizer_options o = CRESSET_SYMBOLIZER_OPTIONS_INIT;
+	struct cresset_symbolizer_stats stats;
+	struct cresset_symbolizer *s;
+
+	need_sample();
+	o.max_files = 1;
+	o.open = counting_open;
+	o.open_arg = &(int){0};
+	assert_int_equal(cresset_symbolizer_new(&o, &s), 0);
+	for (int window = 0; window < 3; window++) {
+		struct run r = {.s = s};
+		uint32_t one, two;
+
+		assert_int_equal(cresset_profile_new(&r.p), 0);
+		one = function_location(&r, file_mapping(&r, "full", ""), "full", "main");
+		two = function_location(&r, file_mapping(&r, "noid", ""), "noid", "hidden");
+		run_resolve(&r);
+		assert_string_equal(fixture_name(r.p, one, 0), "main");
+		assert_string_equal(fixture_name(r.p, two, 0), "hidden");
+		cresset_profile_free(r.p);
+		cresset_symbolizer_get_stats(s, &stats);
+		assert_int_equal(stats.files, 1);
+		assert_int_equal(stats.evicted, 0);
+		assert_int_equal(stats.evicted_files, 2 * window + 1);
+	}
+	cresset_symbolizer_free(s);
 }
 
 static void what_is_resolved_is_left_alone(void **state)
@@ -616,6 +649,7 @@ int main(void)
 		cmocka_unit_test(hostile_paths_are_no_trouble),
 		cmocka_unit_test(a_binary_is_indexed_once),
 		cmocka_unit_test(what_is_resolved_is_left_alone),
+		cmocka_unit_test(files_are_limited),
 		cmocka_unit_test(kernel_addresses_are_of_the_list),
 		cmocka_unit_test(a_hidden_list_names_nothing),
 		cmocka_unit_test(jit_code_is_of_the_perf_map),
