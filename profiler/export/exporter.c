@@ -16,6 +16,7 @@
  */
 #include "export/export.h"
 
+#include "export/age.h"
 #include "export/backoff.h"
 #include "export/spool.h"
 #include "export/transfer.h"
@@ -57,6 +58,7 @@ struct exporter {
 	bool from_spool;
 	bool in_multi;
 	uint64_t next_try_ns, next_spill_ns;
+	struct age age;
 };
 
 /* ---- Counting; all under the lock. */
@@ -279,6 +281,8 @@ static void expire(struct exporter *e)
 	uint64_t seq;
 	int64_t time_ns;
 
+	if (!age_trusts(&e->age, export_realtime_ns(), export_boottime_ns()))
+		return;
 	while (!(e->flight && e->from_spool) && e->spool && spool_first(e->spool, &seq, &time_ns) &&
 	       too_old(e, time_ns)) {
 		spool_remove(e->spool, seq);

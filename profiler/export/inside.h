@@ -115,6 +115,8 @@ int export_slice(const struct cresset_profile *p, size_t first, size_t n,
 		 struct cresset_profile **ret);
 
 int64_t export_realtime_ns(void);
+/* A clock that nobody sets, and that goes on in suspend. */
+int64_t export_boottime_ns(void);
 uint64_t export_monotonic_ns(void);
 
 #endif
