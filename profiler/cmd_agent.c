@@ -3,8 +3,8 @@
  * cresset agent - records everything all the time, until SIGTERM.
  *
  * Signals are waited for, not handled: SIGHUP reads the configuration again, SIGTERM and SIGINT end
- * it with the last window written; a second one ends it at once. Lines of the log go to standard
- * error, with systemd's "<N>" before them where systemd reads it.
+ * it with the last window written, or after two seconds without; a second one ends it at once.
+ * Lines of the log go to standard error, with systemd's "<N>" before them where systemd reads it.
  */
 #include "agent/agent.h"
 #include "command.h"
@@ -36,7 +36,8 @@ static const struct option_row rows[] = {
 	 .offset = offsetof(T, config)},
 	{.kind = OPTION_FLAG,
 	 .name = "check",
-	 .help = "say what is wrong with the configuration, print the one in force, and end",
+	 .help = "say what is wrong with the configuration, print it with its defaults and its "
+		 "digest, and end",
 	 .offset = offsetof(T, check),
 	 .value = true},
 	{.kind = OPTION_GROUP, .name = "Other"},
@@ -73,13 +74,18 @@ static int check(const struct command *self, const char *path)
 {
 	struct agent_config *config = NULL;
 	struct cresset_sink *sink = NULL;
+	uint64_t digest;
 	int r = load(self, path, &config);
 
 	if (r < 0)
 		return EXIT_FAILED;
-	r = cresset_sink_fd(STDOUT_FILENO, &sink);
+	r = agent_config_digest(config, &digest);
 	if (r == 0)
+		r = cresset_sink_fd(STDOUT_FILENO, &sink);
+	if (r == 0) {
+		cresset_sink_printf(sink, "# digest %016llx\n", (unsigned long long)digest);
 		r = cresset_sink_finish(sink, agent_config_print(config, sink));
+	}
 	if (r < 0)
 		say_error(self, "cannot print: %s", strerror(-r));
 	agent_config_free(config);
@@ -150,6 +156,9 @@ static int run_agent(const struct command *self, const char *path)
 		sigprocmask(SIG_SETMASK, &others, NULL);
 		agent_stop(a);
 	}
+	/* Threads that hang on a disk still use it. */
+	if (a->unfinished)
+		_exit(EXIT_FAILED);
 	sigprocmask(SIG_SETMASK, &others, NULL);
 	free(a);
 	return r < 0 ? EXIT_FAILED : 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* See agent.h. */
-#include "agent/agent.h"
+#include "agent/agent_inside.h"
 
 #include "agent/clock.h"
 #include "agent/exposition.h"
@@ -16,15 +16,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { STOP_MS = 1800, UPLOADS_LEAST_MS = 300 };
 /* A thread that does not move for so long hangs. */
 #define HANGS_NS UINT64_C(60000000000)
 /* … and a store that has had nothing for so many windows is not ready. */
 enum { LATE_WINDOWS = 4, LATE_SECONDS = 10 };
 
-static void say(struct agent *a, bool is_error, const char *fmt, ...) CRESSET_PRINTF(3, 4);
-
-static void say(struct agent *a, bool is_error, const char *fmt, ...)
+void agent_say(struct agent *a, bool is_error, const char *fmt, ...)
 {
 	char text[700];
 	va_list args;
@@ -86,15 +83,16 @@ static bool web_ready(void *arg, char *why, size_t size)
 	return false;
 }
 
-static int start_web(struct agent *a, const struct agent_http_config *http,
-		     struct cresset_error *err)
+int agent_start_web(struct agent *a, const struct agent_http_config *http, struct web **ret,
+		    struct cresset_error *err)
 {
-	const struct web_options options = {.listen = http->listen,
-					    .user = http->user,
-					    .password_file = http->password_file,
-					    .bearer_file = http->bearer_file,
-					    .tls_cert = http->tls_cert,
-					    .tls_key = http->tls_key};
+	struct query_limits queries;
+	struct web_options options = {.listen = http->listen,
+				      .user = http->user,
+				      .password_file = http->password_file,
+				      .bearer_file = http->bearer_file,
+				      .tls_cert = http->tls_cert,
+				      .tls_key = http->tls_key};
 	const struct web_backend backend = {.arg = a,
 					    .metrics = web_metrics,
 					    .capture = web_capture,
@@ -104,15 +102,20 @@ static int start_web(struct agent *a, const struct agent_http_config *http,
 					    .store_path = a->writer.store_path};
 	int r;
 
+	memory_queries(&a->limits.memory, &queries);
+	options.max_queries = queries.at_once;
+	options.max_query_bytes = queries.query_bytes;
+	options.max_answer_bytes = queries.answer_bytes;
+	options.max_connections = a->limits.files.connections;
 	if (!strcmp(http->listen, "no"))
 		return 0;
 	captures_open(&a->captures);
-	r = web_new(&options, &backend, &a->web, err);
+	r = web_new(&options, &backend, ret, err);
 	if (r < 0)
 		return r;
-	say(a, false, "serving %s", web_url(a->web));
-	if (web_warning(a->web))
-		say(a, true, "%s", web_warning(a->web));
+	agent_say(a, false, "serving %s", web_url(*ret));
+	if (web_warning(*ret))
+		agent_say(a, true, "%s", web_warning(*ret));
 	return 0;
 }
 
@@ -139,11 +142,6 @@ static int make_store_directory(const struct agent_config *c, struct cresset_err
 	return 0;
 }
 
-static void upload_failed(void *arg, const char *name, const struct cresset_error *err)
-{
-	say(arg, true, "upload %s: %s", name, err->text);
-}
-
 static void share_parts(struct agent *a)
 {
 	a->writer.windows = a->sampler.windows = &a->windows;
@@ -159,22 +157,21 @@ static int begin(struct agent *a, struct cresset_error *err)
 {
 	int r;
 
-	windows_init(&a->windows);
+	windows_init(&a->windows, memory_waiting(&a->limits.memory));
 	opener_init(&a->opener);
-	captures_init(&a->captures);
+	captures_init(&a->captures, a->limits.memory.captures);
 	uploads_init(&a->uploads);
 	r = tally_init(&a->tally);
 	a->begun = true;
 	share_parts(a);
 	if (notify_init(&a->notify, err) < 0)
-		say(a, true, "%s", err->text);
+		agent_say(a, true, "%s", err->text);
 	return r ? cresset_error_set(err, r, "out of memory") : 0;
 }
 
 /* What needs rights, then what must not have any. */
 static int start_all(struct agent *a, struct cresset_error *err)
 {
-	size_t n_uploads = a->config->uploads.n;
 	char missing[160];
 	int r;
 
@@ -183,57 +180,13 @@ static int start_all(struct agent *a, struct cresset_error *err)
 	if (r)
 		return r;
 	if (privilege_missing(missing, sizeof(missing))[0])
-		say(a, true, "these capabilities are missing, and some things with them: %s",
-		    missing);
-	r = writer_init(&a->writer, a->config, err);
-	r = r ? r : sampler_init(&a->sampler, a->config, n_uploads, err);
+		agent_say(a, true, "these capabilities are missing, and some things with them: %s",
+			  missing);
+	r = writer_init(&a->writer, a->config, &a->limits, err);
+	r = r ? r : sampler_init(&a->sampler, a->config, &a->limits, err);
 	r = r ? r : writer_start(&a->writer, err);
 	r = r ? r : sampler_start(&a->sampler, err);
 	return r;
-}
-
-/* ---- Without rights. */
-
-struct network {
-	struct agent *agent;
-	struct vec *uploads;		       /* struct export_config * */
-	const struct agent_http_config *http;  /* web is to be started, anew if it runs; or NULL */
-	const struct agent_http_config *other; /* if it cannot: as it was; or NULL */
-	int result;
-	struct cresset_error *err;
-};
-
-static void *run_network(void *arg)
-{
-	struct network *n = arg;
-	struct agent *a = n->agent;
-	struct cresset_error again = {.text = ""};
-
-	n->result = privilege_drop_thread(n->err);
-	if (n->result)
-		return NULL;
-	uploads_configure(&a->uploads, n->uploads, upload_failed, a);
-	if (!n->http)
-		return NULL;
-	web_free(a->web);
-	a->web = NULL;
-	n->result = start_web(a, n->http, n->err);
-	if (n->result && n->other && start_web(a, n->other, &again) < 0)
-		say(a, true, "%s", again.text);
-	return NULL;
-}
-
-/* By a thread that gives up its capabilities, so that those it starts have none. This one keeps its
- * own: it makes a new recorder when the configuration says so. */
-static int start_network(struct network *n)
-{
-	pthread_t thread;
-	int r = pthread_create(&thread, NULL, run_network, n);
-
-	if (r)
-		return cresset_error_set(n->err, -r, "cannot start a thread: %s", strerror(r));
-	pthread_join(thread, NULL);
-	return n->result;
 }
 
 static void filter_calls(struct agent *a)
@@ -241,15 +194,12 @@ static void filter_calls(struct agent *a)
 	struct cresset_error err = {.text = ""};
 
 	if (a->config->agent.seccomp && agent_seccomp_apply(&err) < 0)
-		say(a, true, "%s", err.text);
+		agent_say(a, true, "%s", err.text);
 }
 
 int agent_start(struct agent *a, struct agent_config *config, const char *config_path,
 		agent_log_fn log, void *log_arg, struct cresset_error *err)
 {
-	struct network network = {
-		.agent = a, .uploads = &config->uploads, .http = &config->http, .err = err};
-	struct file_limits files;
 	int r;
 
 	memset(a, 0, sizeof(*a));
@@ -259,95 +209,22 @@ int agent_start(struct agent *a, struct agent_config *config, const char *config
 	a->log_arg = log_arg;
 	a->start_ns = (int64_t)clock_now_ns(CLOCK_REALTIME);
 	atomic_store(&a->window_ns, config->agent.window_ns);
+	a->limits.max_memory_bytes = config->agent.max_memory_bytes;
+	memory_split(config->agent.max_memory_bytes, config->uploads.n, &a->limits.memory);
 	r = begin(a, err);
 	r = r ? r
 	      : file_limits_raise((unsigned int)sysconf(_SC_NPROCESSORS_CONF), config->uploads.n,
-				  &files, err);
+				  &a->limits.files, err);
 	r = r ? r : start_all(a, err);
-	r = r ? r : start_network(&network);
+	r = r ? r : agent_network(a, &config->uploads, &config->http, err);
 	if (r) {
 		agent_stop(a);
 		return r;
 	}
+	agent_note_digest(a);
 	filter_calls(a);
 	notify_ready(&a->notify);
 	return 0;
-}
-
-/* ---- Reload. */
-
-static void say_change(void *arg, const char *section, const char *key, enum agent_change change)
-{
-	if (key)
-		say(arg, false, "[%s] %s has changed: %s", section, key, agent_change_text(change));
-	else
-		say(arg, false, "[%s] has changed: %s", section, agent_change_text(change));
-}
-
-/* Returns false if something of it could not be done; the rest is. */
-static bool apply(struct agent *a, const struct agent_config *c, unsigned int changes)
-{
-	struct cresset_error err = {.text = ""};
-	bool done = true;
-
-	if (changes & (AGENT_CHANGE_LABELS | AGENT_CHANGE_STORE) &&
-	    writer_configure(&a->writer, c, changes, &err) < 0) {
-		say(a, true, "%s", err.text);
-		done = false;
-	}
-	if (changes & AGENT_CHANGE_RECORDER &&
-	    sampler_configure(&a->sampler, c, c->uploads.n, &err) < 0) {
-		say(a, true, "the recording goes on as it was: %s", err.text);
-		done = false;
-	}
-	return done;
-}
-
-static bool reload_network(struct agent *a, struct agent_config *next, unsigned int changes)
-{
-	struct cresset_error err = {.text = ""};
-	struct network n = {.agent = a, .uploads = &next->uploads, .err = &err};
-
-	if (changes & AGENT_CHANGE_HTTP) {
-		n.http = &next->http;
-		n.other = &a->config->http;
-	}
-	if (start_network(&n) == 0)
-		return true;
-	say(a, true, "%s", err.text);
-	return false;
-}
-
-void agent_reload(struct agent *a)
-{
-	struct agent_complaints complaints = {.n = 0};
-	struct agent_config *next = NULL;
-	unsigned int changes;
-	size_t n_uploads;
-	bool done;
-
-	notify_reloading(&a->notify);
-	if (agent_config_load(a->config_path, &next, &complaints) < 0) {
-		for (size_t i = 0; i < complaints.n; i++)
-			say(a, true, "%s", complaints.list[i].text);
-		say(a, true, "the configuration stays as it was");
-		atomic_fetch_add(&a->reload_errors, 1);
-		notify_ready(&a->notify);
-		return;
-	}
-	/* Exporters own theirs, and compare them by themselves. */
-	n_uploads = next->uploads.n;
-	next->uploads.n = 0;
-	changes = agent_config_diff(a->config, next, say_change, a);
-	next->uploads.n = n_uploads;
-	done = apply(a, next, changes);
-	done = reload_network(a, next, changes) && done;
-	agent_config_free(a->config);
-	a->config = next;
-	atomic_store(&a->window_ns, next->agent.window_ns);
-	atomic_fetch_add(done ? &a->reloads : &a->reload_errors, 1);
-	say(a, !done, done ? "the configuration was read again" : "some of it was not taken over");
-	notify_ready(&a->notify);
 }
 
 /* ---- While it runs. */
@@ -366,43 +243,4 @@ bool agent_tick(struct agent *a)
 	if (sampling && writing)
 		notify_watchdog(&a->notify);
 	return sampling && writing;
-}
-
-/* ---- The end. */
-
-static unsigned int left_ms(uint64_t end_ns)
-{
-	uint64_t now = clock_now_ns(CLOCK_MONOTONIC);
-
-	return end_ns > now ? (unsigned int)((end_ns - now) / 1000000) : 0;
-}
-
-void agent_stop(struct agent *a)
-{
-	uint64_t end = clock_now_ns(CLOCK_MONOTONIC) + STOP_MS * UINT64_C(1000000);
-	unsigned int left;
-
-	if (!a->begun)
-		return;
-	notify_stopping(&a->notify);
-	sampler_stop(&a->sampler);
-	web_free(a->web);
-	a->web = NULL;
-	sampler_join(&a->sampler);
-	windows_close(&a->windows);
-	opener_close(&a->opener);
-	writer_join(&a->writer);
-	left = left_ms(end);
-	uploads_stop(&a->uploads, left > UPLOADS_LEAST_MS ? left : UPLOADS_LEAST_MS);
-	uploads_release(&a->uploads);
-	writer_release(&a->writer);
-	sampler_release(&a->sampler);
-	tally_release(&a->tally);
-	captures_release(&a->captures);
-	opener_release(&a->opener);
-	windows_release(&a->windows);
-	notify_release(&a->notify);
-	agent_config_free(a->config);
-	a->config = NULL;
-	a->begun = false;
 }

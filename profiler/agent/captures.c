@@ -23,14 +23,16 @@ struct capture {
 	enum capture_state state;
 	bool feeding; /* the writing thread is at its profile, without the lock */
 	uint64_t first, last;
+	uint64_t bytes; /* of the profile, when it was last fed */
 	struct cresset_profile *profile;
 	int64_t from_ns, to_ns; /* wall clock */
 	int result;
 };
 
-void captures_init(struct captures *c)
+void captures_init(struct captures *c, uint64_t max_bytes)
 {
 	memset(c, 0, sizeof(*c));
+	c->max_bytes = max_bytes;
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_cond_init(&c->changed, NULL);
 }
@@ -83,12 +85,14 @@ int captures_run(struct captures *c, const char *event, unsigned int seconds,
 	pthread_mutex_unlock(&c->lock);
 	if (r < 0) {
 		cresset_profile_free(capture.profile);
-		return cresset_error_set(err, r,
-					 r == -EBUSY ? "%d captures run already; try again later"
-					 : r == -ECANCELED
-						 ? "the agent ends (of %d captures at most)"
-						 : "out of memory for one of %d captures",
-					 CAPTURES_MAX);
+		return cresset_error_set(
+			err, r,
+			r == -EBUSY	  ? "%d captures run already; try again later"
+			: r == -ECANCELED ? "the agent ends (of %d captures at most)"
+			: r == -E2BIG	  ? "what was captured is too large for the memory "
+					    "that %d captures share ([agent] max_memory)"
+					  : "out of memory for one of %d captures",
+			CAPTURES_MAX);
 	}
 	cresset_profile_set_time(capture.profile, capture.from_ns, capture.to_ns - capture.from_ns);
 	*ret = capture.profile;
@@ -147,6 +151,16 @@ static int take_window(struct capture *capture, const struct parts *parts)
 	return parts_add_matching(parts, capture->kind, capture->match, capture->profile);
 }
 
+/* With the lock held. */
+static uint64_t all_bytes(const struct captures *c)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < CAPTURES_MAX; i++)
+		sum += c->list[i] ? c->list[i]->bytes : 0;
+	return sum;
+}
+
 /* With the lock held, but for the merging. */
 static void feed(struct captures *c, struct capture *capture, uint64_t sequence,
 		 const struct parts *parts)
@@ -162,6 +176,11 @@ static void feed(struct captures *c, struct capture *capture, uint64_t sequence,
 		r = take_window(capture, parts);
 		pthread_mutex_lock(&c->lock);
 		capture->feeding = false;
+		capture->bytes = cresset_profile_bytes(capture->profile);
+		if (!r && c->max_bytes && all_bytes(c) > c->max_bytes) {
+			c->too_large++;
+			r = -E2BIG;
+		}
 		capture->result = r;
 	}
 	/* A window that was given up never comes: one behind it ends the capture too. */
@@ -197,13 +216,13 @@ void captures_open(struct captures *c)
 	set_closed(c, false);
 }
 
-size_t captures_count(struct captures *c)
+void captures_get_state(struct captures *c, struct captures_state *ret)
 {
-	size_t n = 0;
-
+	*ret = (struct captures_state){.n = 0};
 	pthread_mutex_lock(&c->lock);
 	for (size_t i = 0; i < CAPTURES_MAX; i++)
-		n += c->list[i] != NULL;
+		ret->n += c->list[i] != NULL;
+	ret->bytes = all_bytes(c);
+	ret->too_large = c->too_large;
 	pthread_mutex_unlock(&c->lock);
-	return n;
 }

@@ -28,11 +28,14 @@ struct captures {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct capture *list[CAPTURES_MAX];
+	uint64_t max_bytes; /* of all their profiles */
+	uint64_t too_large; /* captures that ended for that */
 	bool closed;
 	const struct nudge *nudge; /* given when one begins; or NULL */
 };
 
-void captures_init(struct captures *c);
+/* max_bytes 0: no limit. */
+void captures_init(struct captures *c, uint64_t max_bytes);
 void captures_release(struct captures *c);
 /* As web_backend.capture. */
 int captures_run(struct captures *c, const char *event, unsigned int seconds,
@@ -47,6 +50,10 @@ void captures_feed(struct captures *c, uint64_t sequence, const struct parts *pa
 /* All that run end with -ECANCELED, and so does what comes, until captures_open(). */
 void captures_cancel(struct captures *c);
 void captures_open(struct captures *c);
-size_t captures_count(struct captures *c);
+struct captures_state {
+	size_t n;
+	uint64_t bytes, too_large;
+};
+void captures_get_state(struct captures *c, struct captures_state *ret);
 
 #endif

@@ -10,6 +10,8 @@
 
 #include "agent/config_checks.h"
 #include "agent/config_keys.h"
+#include "agent/limits.h"
+#include "core/hash.h"
 #include "export/export.h"
 
 #include "readfile.h"
@@ -385,6 +387,21 @@ static void check_http(const struct agent_http_config *h, const char *name,
 			 h->listen);
 }
 
+/* The default is lowered without a word. */
+static void check_queue(const struct agent_config *c, const struct export_config *upload,
+			const char *name, struct agent_complaints *complaints)
+{
+	uint64_t wanted = export_config_queue_bytes(upload);
+	struct memory_split split;
+
+	memory_split(c->agent.max_memory_bytes, c->uploads.n, &split);
+	if (wanted > split.queue && wanted > EXPORT_DEFAULT_QUEUE_BYTES)
+		complain(complaints, name, 0, true,
+			 "[upload %s] queue_max_bytes: %llu bytes of [agent] max_memory are for it "
+			 "(raise max_memory)",
+			 export_config_name(upload), (unsigned long long)split.queue);
+}
+
 static int check_uploads(struct agent_config *c, const char *name,
 			 struct agent_complaints *complaints)
 {
@@ -401,6 +418,7 @@ static int check_uploads(struct agent_config *c, const char *name,
 		struct export_config *upload = *(struct export_config **)vec_at(&c->uploads, i);
 		struct cresset_error err = {.text = ""};
 
+		check_queue(c, upload, name, complaints);
 		r = export_config_check(upload, &err);
 		if (r == 0)
 			r = export_config_default_spool(upload, spool);
@@ -453,6 +471,12 @@ int agent_config_load(const char *path, struct agent_config **ret,
 	return r;
 }
 
+void agent_config_print_upload(const struct export_config *u, struct cresset_sink *sink)
+{
+	cresset_sink_printf(sink, "\n[upload %s]\n", export_config_name(u));
+	export_config_print(u, sink);
+}
+
 int agent_config_print(const struct agent_config *c, struct cresset_sink *sink)
 {
 	const struct config_row *row;
@@ -467,10 +491,30 @@ int agent_config_print(const struct agent_config *c, struct cresset_sink *sink)
 	for (size_t i = 0; i < c->uploads.n; i++) {
 		const struct export_config *u = *(struct export_config **)vec_at(&c->uploads, i);
 
-		cresset_sink_printf(sink, "\n[upload %s]\n", export_config_name(u));
-		export_config_print(u, sink);
+		agent_config_print_upload(u, sink);
 	}
 	return cresset_sink_error(sink);
+}
+
+int agent_config_digest(const struct agent_config *c, uint64_t *ret)
+{
+	struct cresset_sink *sink = NULL;
+	const void *text;
+	size_t size = 0;
+	int r = cresset_sink_memory(&sink);
+
+	if (r)
+		return r;
+	r = agent_config_print(c, sink);
+	text = cresset_sink_data(sink, &size);
+	if (r == 0)
+		*ret = agent_config_digest_text(text, size);
+	return cresset_sink_finish(sink, r);
+}
+
+uint64_t agent_config_digest_text(const void *text, size_t size)
+{
+	return hash_bytes(text, size, 0);
 }
 
 /* ---- Reload. */
@@ -528,10 +572,47 @@ unsigned int agent_config_diff(const struct agent_config *old, const struct agen
 	return changes | diff_uploads(new, old, true, fn, arg);
 }
 
+/* "listen = 127.0.0.1:4050" */
+static void print_value(const struct config_row *row, const struct agent_config *c, char *buf,
+			size_t size)
+{
+	struct cresset_sink *sink = NULL;
+	const char *text;
+	size_t n = 0;
+
+	snprintf(buf, size, "%s", row->name);
+	if (cresset_sink_memory(&sink))
+		return;
+	config_row_print(row, c, sink);
+	text = cresset_sink_data(sink, &n);
+	if (n)
+		snprintf(buf, size, "%.*s", (int)strcspn(text, "\n"), text);
+	else
+		snprintf(buf, size, "%s is not set", row->name);
+	cresset_sink_finish(sink, 0);
+}
+
+void agent_config_keep(struct agent_config *next, struct agent_config *old, unsigned int changes,
+		       void (*fn)(void *arg, const char *section, const char *line), void *arg)
+{
+	const struct config_row *row;
+	char line[256];
+
+	for (size_t i = 0; (row = config_row_at(i)); i++) {
+		if (!(row->change & changes) || config_row_equal(row, old, next) ||
+		    (row->kind == CONFIG_RULE && strcmp(row->name, "keep")))
+			continue;
+		print_value(row, old, line, sizeof(line));
+		config_row_swap(row, old, next);
+		fn(arg, row->section, line);
+	}
+}
+
 const char *agent_change_text(enum agent_change change)
 {
 	switch (change) {
 	case AGENT_CHANGE_LABELS:
+	case AGENT_CHANGE_NAMES:
 	case AGENT_CHANGE_UPLOADS:
 	case AGENT_CHANGE_STORE:
 		return "takes effect now";

@@ -113,6 +113,13 @@ void agent_config_free(struct agent_config *c);
 /* The configuration in force, as a file that can be read again but for headers with secrets. */
 int agent_config_print(const struct agent_config *c, struct cresset_sink *sink);
 
+/* One [upload] section of it. */
+struct export_config;
+void agent_config_print_upload(const struct export_config *u, struct cresset_sink *sink);
+/* Of what agent_config_print() prints: two configurations are the same where this is. */
+int agent_config_digest(const struct agent_config *c, uint64_t *ret);
+uint64_t agent_config_digest_text(const void *text, size_t size);
+
 /* ---- Reload. */
 
 enum agent_change {
@@ -122,6 +129,7 @@ enum agent_change {
 	AGENT_CHANGE_RECORDER = 8, /* the recorder must be made anew */
 	AGENT_CHANGE_HTTP = 16,	   /* the HTTP server must be made anew */
 	AGENT_CHANGE_PROCESS = 32, /* takes effect when the agent is started anew only */
+	AGENT_CHANGE_NAMES = 64,   /* live: a new symbolizer */
 };
 
 /* Called for each key that differs; upload sections: key is NULL. */
@@ -130,6 +138,12 @@ typedef void (*agent_change_fn)(void *arg, const char *section, const char *key,
 /* All of enum agent_change that differ, or'ed. fn may be NULL. */
 unsigned int agent_config_diff(const struct agent_config *old, const struct agent_config *new,
 			       agent_change_fn fn, void *arg);
+/*
+ * What of `changes` (or'ed) differs stays as it is in old: next gets it, and old the other. Uploads
+ * are left alone. fn gets a key's line as it is in force.
+ */
+void agent_config_keep(struct agent_config *next, struct agent_config *old, unsigned int changes,
+		       void (*fn)(void *arg, const char *section, const char *line), void *arg);
 /* "takes effect now", "restarts sampling", …: for the log. */
 const char *agent_change_text(enum agent_change change);
 

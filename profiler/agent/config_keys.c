@@ -49,11 +49,11 @@ static const struct config_row rows[] = {
 	    "up"),
 	ROW("agent", "max_memory", "BYTES", "256M", BYTES, agent.max_memory_bytes, 64 << 20, 0,
 	    PROCESS, NULL, "of unwind tables, symbols, labels, queues and caches together"),
-	ROW("agent", "inlines", "yes|no", "yes", YES, agent.inlines, 0, 0, RECORDER, NULL,
+	ROW("agent", "inlines", "yes|no", "yes", YES, agent.inlines, 0, 0, NAMES, NULL,
 	    "show calls that the compiler inlined as frames"),
-	ROW("agent", "lines", "yes|no", "yes", YES, agent.lines, 0, 0, RECORDER, NULL,
+	ROW("agent", "lines", "yes|no", "yes", YES, agent.lines, 0, 0, NAMES, NULL,
 	    "keep source files and line numbers"),
-	ROW("agent", "debuginfod", "yes|no", "no", YES, agent.debuginfod, 0, 0, RECORDER, NULL,
+	ROW("agent", "debuginfod", "yes|no", "no", YES, agent.debuginfod, 0, 0, NAMES, NULL,
 	    "ask the servers of DEBUGINFOD_URLS for debug information; build-ids of all that runs "
 	    "here are told to them"),
 	ROW("agent", "user", "NAME", "", TEXT, agent.user, 0, 0, PROCESS, config_check_user,
@@ -388,6 +388,43 @@ bool config_row_equal(const struct config_row *row, const struct agent_config *x
 		return list_equal(a, b);
 	}
 	return false;
+}
+
+/* Bytes of a value. Lists are moved whole. */
+static size_t size_of(const struct config_row *row)
+{
+	switch (row->kind) {
+	case CONFIG_TEXT:
+		return sizeof(char *);
+	case CONFIG_YES:
+		return sizeof(bool);
+	case CONFIG_UINT:
+		return sizeof(unsigned int);
+	case CONFIG_PERCENT:
+		return sizeof(double);
+	case CONFIG_DURATION:
+	case CONFIG_BYTES:
+		return sizeof(uint64_t);
+	case CONFIG_UNWIND:
+		return sizeof(enum cresset_unwind);
+	case CONFIG_EVENTS:
+		return sizeof(bool[2]); /* cpu, off_cpu */
+	case CONFIG_WORDS:
+	case CONFIG_LINE:
+	case CONFIG_RULE:
+		return sizeof(struct vec);
+	}
+	return 0;
+}
+
+void config_row_swap(const struct config_row *row, struct agent_config *x, struct agent_config *y)
+{
+	char value[sizeof(struct vec)];
+	size_t n = size_of(row);
+
+	memcpy(value, place(x, row), n);
+	memcpy(place(x, row), place(y, row), n);
+	memcpy(place(y, row), value, n);
 }
 
 /* In the largest unit that says it exactly, so that it can be read again. */

@@ -48,6 +48,8 @@ int config_row_set(struct agent_config *c, const struct config_row *row, const c
 		   bool first, struct cresset_error *err);
 bool config_row_equal(const struct config_row *row, const struct agent_config *a,
 		      const struct agent_config *b);
+/* Changes the values of two configurations. */
+void config_row_swap(const struct config_row *row, struct agent_config *x, struct agent_config *y);
 /* "key = value" lines. */
 void config_row_print(const struct config_row *row, const struct agent_config *c,
 		      struct cresset_sink *sink);

@@ -94,21 +94,35 @@ static void write_losses(struct metrics *m, const struct tally *t)
 
 static void write_windows(struct metrics *m, struct agent *a, const struct tally *t)
 {
-	uint64_t dropped;
-	size_t waiting = windows_count(&a->windows, &dropped);
+	struct captures_state captures;
+	struct windows_state waiting;
+	struct sampler_state s;
 
+	windows_get_state(&a->windows, &waiting);
+	captures_get_state(&a->captures, &captures);
+	sampler_get_state(&a->sampler, &s);
 	metrics_one(m, "cresset_windows_total", METRICS_COUNTER, "Windows that were given names.",
 		    t->windows);
-	metrics_one(m, "cresset_windows_dropped_total", METRICS_COUNTER,
-		    "Windows given up because the writer was too far behind.", dropped);
+	metrics_family(m, "cresset_windows_dropped_total", METRICS_COUNTER,
+		       "Windows given up because the writer was too far behind, by what was full.");
+	for (int i = 0; i < WINDOWS_DROPS; i++) {
+		const struct metrics_label label = {"cause",
+						    windows_drop_name((enum windows_drop)i)};
+
+		metrics_uint(m, waiting.dropped[i], &label, 1);
+	}
+	metrics_one(m, "cresset_windows_shortened_total", METRICS_COUNTER,
+		    "Windows that ended early as they were larger than their share of memory.",
+		    s.shortened);
 	metrics_one(m, "cresset_windows_failed_total", METRICS_COUNTER,
 		    "Windows lost for want of memory.", t->window_errors);
 	metrics_one(m, "cresset_windows_waiting", METRICS_GAUGE,
-		    "Windows that wait for the writer now.", waiting);
+		    "Windows that wait for the writer now.", waiting.n);
 	metrics_one_double(m, "cresset_last_window_timestamp_seconds", METRICS_GAUGE,
 			   "When the last window ended.", (double)t->last_window_ns * 1e-9);
-	metrics_one(m, "cresset_captures", METRICS_GAUGE, "Captures that run now.",
-		    captures_count(&a->captures));
+	metrics_one(m, "cresset_captures", METRICS_GAUGE, "Captures that run now.", captures.n);
+	metrics_one(m, "cresset_captures_too_large_total", METRICS_COUNTER,
+		    "Captures that ended for want of memory.", captures.too_large);
 }
 
 static void write_store(struct metrics *m, const struct tally *t)
@@ -127,6 +141,8 @@ static void write_store(struct metrics *m, const struct tally *t)
 		    s->series);
 	metrics_one(m, "cresset_store_damaged_segments", METRICS_GAUGE,
 		    "Files that were found to be damaged or missing.", s->damaged);
+	metrics_one(m, "cresset_store_dictionaries_cut_total", METRICS_COUNTER,
+		    "Dictionaries begun anew for want of memory since the start.", s->dicts_cut);
 	metrics_one(m, "cresset_store_compactions_total", METRICS_COUNTER,
 		    "Files made of others since the start.", s->compacted);
 	metrics_one(m, "cresset_store_expired_windows_total", METRICS_COUNTER,
@@ -227,6 +243,8 @@ static void write_uploads(struct metrics *m, struct agent *a)
 			 "Requests in memory.", FIELD(queued));
 	write_uploads_of(m, uploads, n, "cresset_upload_queue_bytes", METRICS_GAUGE,
 			 "Bytes of requests in memory.", FIELD(queued_bytes));
+	write_uploads_of(m, uploads, n, "cresset_upload_queue_max_bytes", METRICS_GAUGE,
+			 "Bytes of requests that may be in memory.", FIELD(queue_max_bytes));
 	write_uploads_of(m, uploads, n, "cresset_upload_spool_requests", METRICS_GAUGE,
 			 "Requests in the spool.", FIELD(spooled));
 	write_uploads_of(m, uploads, n, "cresset_upload_spool_bytes", METRICS_GAUGE,
@@ -263,6 +281,7 @@ static void write_self(struct metrics *m, struct agent *a)
 	const struct metrics_label version = {"version", cresset_version()};
 	struct sampler_state s;
 	struct rusage u;
+	char digest[24];
 
 	sampler_get_state(&a->sampler, &s);
 	getrusage(RUSAGE_SELF, &u);
@@ -291,10 +310,18 @@ static void write_self(struct metrics *m, struct agent *a)
 		    "How often the recorder was made anew for a configuration.", s.restarts);
 	metrics_one(m, "cresset_recorder_errors_total", METRICS_COUNTER,
 		    "Windows that the recorder could not give.", s.errors);
+	snprintf(digest, sizeof(digest), "%016llx", atomic_load(&a->digest));
+	metrics_family(m, "cresset_config_info", METRICS_GAUGE,
+		       "The configuration in force; agent --check prints the same of a file.");
+	metrics_uint(m, 1, &(struct metrics_label){"digest", digest}, 1);
+	metrics_one(m, "cresset_config_keys_not_in_force", METRICS_GAUGE,
+		    "Keys of the file last read that were refused, or wait for a new start.",
+		    atomic_load(&a->keys_pending));
 	metrics_one(m, "cresset_reloads_total", METRICS_COUNTER,
 		    "Configurations that were taken over.", atomic_load(&a->reloads));
 	metrics_one(m, "cresset_reload_errors_total", METRICS_COUNTER,
-		    "Configurations that were refused.", atomic_load(&a->reload_errors));
+		    "Configurations that were refused, or in part.",
+		    atomic_load(&a->reload_errors));
 }
 
 int exposition_write(struct agent *a, struct cresset_sink *sink)
@@ -313,6 +340,7 @@ int exposition_write(struct agent *a, struct cresset_sink *sink)
 		write_store(&m, &a->tally);
 		write_labels(&m, &a->tally);
 		write_symbols(&m, &a->tally);
+		exposition_limits(&m, a);
 		metrics_one(&m, "cresset_upload_push_errors_total", METRICS_COUNTER,
 			    "Profiles that could not be queued.", a->tally.push_errors);
 		tally_unlock(&a->tally);

@@ -13,6 +13,8 @@ enum {
 	MAX_WAIT = 360,
 };
 
+enum { QUERIES = 2, QUERY_WANTED = 32 << 20, ANSWER_BYTES = 32 << 20 };
+
 #define LOWER_AT  0.85 /* of the budget, on average … */
 #define LOWER_NOW 1.5  /* … or in a single window */
 #define RAISE_AT  0.6
@@ -95,13 +97,35 @@ void memory_split(uint64_t budget, size_t n_uploads, struct memory_split *ret)
 	uint64_t percent = budget / 100;
 
 	*ret = (struct memory_split){
-		.tables = percent * 40,
-		.symbols = percent * 25,
+		.tables = percent * 33,
+		.symbols = percent * 18,
 		.windows = percent * 12,
-		.queue = percent * 10 / (n_uploads ? n_uploads : 1),
-		.store = percent * 8,
+		.captures = percent * 4,
+		.queue = percent * 8 / (n_uploads ? n_uploads : 1),
+		.store = percent * 6,
+		.queries = percent * 14,
 		.labels = percent * 5,
 	};
+}
+
+uint64_t memory_filling(const struct memory_split *split)
+{
+	return split->windows / 4;
+}
+
+uint64_t memory_waiting(const struct memory_split *split)
+{
+	return split->windows / 2;
+}
+
+void memory_queries(const struct memory_split *split, struct query_limits *ret)
+{
+	uint64_t each;
+
+	ret->at_once = split->queries / QUERIES < QUERY_WANTED ? 1 : QUERIES;
+	each = split->queries / ret->at_once;
+	ret->answer_bytes = each / 4 < ANSWER_BYTES ? each / 4 : ANSWER_BYTES;
+	ret->query_bytes = each - ret->answer_bytes;
 }
 
 enum {
@@ -111,8 +135,9 @@ enum {
 	FILES_WANTED = 4096,
 	CONNECTIONS = 64,
 	CONNECTIONS_LEAST = 8,
-	BINARIES = 512,
-	BINARIES_LEAST = 16,
+	BINARIES = 1152,
+	BINARIES_LEAST = 32,
+	RECORDERS = 3,
 };
 
 int file_limits_split(unsigned int allowed, unsigned int n_cpus, size_t n_uploads,
@@ -120,6 +145,7 @@ int file_limits_split(unsigned int allowed, unsigned int n_cpus, size_t n_upload
 {
 	uint64_t fixed = FILES_FIXED + (uint64_t)n_cpus * FILES_PER_CPU +
 			 (uint64_t)n_uploads * FILES_PER_UPLOAD;
+	unsigned int binaries;
 	uint64_t rest;
 
 	if (allowed < fixed + CONNECTIONS_LEAST + BINARIES_LEAST)
@@ -128,11 +154,14 @@ int file_limits_split(unsigned int allowed, unsigned int n_cpus, size_t n_upload
 	ret->allowed = allowed;
 	/* A fifth for connections, the rest for binaries. */
 	ret->connections = CONNECTIONS_LEAST + (unsigned int)(rest / 5);
-	ret->binaries = BINARIES_LEAST + (unsigned int)(rest - rest / 5);
+	binaries = BINARIES_LEAST + (unsigned int)(rest - rest / 5);
 	if (ret->connections > CONNECTIONS)
 		ret->connections = CONNECTIONS;
-	if (ret->binaries > BINARIES)
-		ret->binaries = BINARIES;
+	if (binaries > BINARIES)
+		binaries = BINARIES;
+	/* A third for the symbolizer. */
+	ret->symbols = binaries / 3;
+	ret->recorder = (binaries - ret->symbols) / RECORDERS;
 	return 0;
 }
 

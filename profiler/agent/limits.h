@@ -47,23 +47,38 @@ unsigned int governor_step_up(unsigned int hz, unsigned int top_hz);
 /* ---- Memory. */
 
 struct memory_split {
-	uint64_t tables;  /* of unwinding: cresset_recorder_options.max_memory */
-	uint64_t symbols; /* of the symbolizer's caches */
-	uint64_t windows; /* of the profiles being filled and written */
-	uint64_t queue;	  /* of each upload's queue, at most */
-	uint64_t store;	  /* of the store's and the queries' caches */
-	uint64_t labels;  /* agent_labels_options.max_memory */
+	uint64_t tables;   /* of unwinding: cresset_recorder_options.max_memory */
+	uint64_t symbols;  /* of the symbolizer's caches */
+	uint64_t windows;  /* of profiles: being filled, waiting, being written */
+	uint64_t captures; /* of what is added up for those who wait for a capture */
+	uint64_t queue;	   /* of each upload's queue, at most */
+	uint64_t store;	   /* of the writer's dictionary: store_options.max_memory */
+	uint64_t queries;  /* of all queries by HTTP, and of their answers */
+	uint64_t labels;   /* agent_labels_options.max_memory */
 };
 
 /* The parts, with `queue` for each of n_uploads, are no more than the budget. */
 void memory_split(uint64_t budget, size_t n_uploads, struct memory_split *ret);
+/* A window that is being filled is cut when it takes more than this … */
+uint64_t memory_filling(const struct memory_split *split);
+/* … and those that wait, and the one that is being written, take no more than this as they come;
+ * the rest of `windows` is for names and for the copies that are stored and sent. */
+uint64_t memory_waiting(const struct memory_split *split);
+
+/* What HTTP may do with its share: queries at once, and the bytes of each, and of its answer. */
+struct query_limits {
+	unsigned int at_once;
+	uint64_t query_bytes, answer_bytes;
+};
+void memory_queries(const struct memory_split *split, struct query_limits *ret);
 
 /* ---- Descriptors. */
 
 struct file_limits {
 	unsigned int allowed;	  /* of the process, now */
 	unsigned int connections; /* of HTTP at a time */
-	unsigned int binaries;	  /* files that the symbolizer may hold open */
+	unsigned int symbols;	  /* files that the symbolizer may hold open */
+	unsigned int recorder;	  /* … and each recorder; at a reload there are three of them */
 };
 
 /* Raises the soft limit to what is wanted, or as far as it goes, and divides it. -EMFILE: not even
@@ -73,5 +88,12 @@ int file_limits_raise(unsigned int n_cpus, size_t n_uploads, struct file_limits 
 /* The division alone. */
 int file_limits_split(unsigned int allowed, unsigned int n_cpus, size_t n_uploads,
 		      struct file_limits *ret);
+
+/* What was split at the start, and stays. */
+struct self_limits {
+	uint64_t max_memory_bytes;
+	struct memory_split memory;
+	struct file_limits files;
+};
 
 #endif

@@ -14,6 +14,9 @@
  * of what the agent cost. */
 #define LONG_WAIT_NS UINT64_C(2000000000)
 
+/* A window that is too large is not cut more often than this. */
+#define LEAST_WINDOW_NS UINT64_C(1000000000)
+
 enum { POLL_MS = 1000, FAILED_WAIT_MS = 100, LAST_WAIT_US = 2000 };
 
 /* ---- The recorder. */
@@ -25,18 +28,18 @@ static const char *event_of(const struct agent_config *c)
 	return c->agent.cpu ? "cpu" : "off-cpu";
 }
 
-static int make_recorder(const struct sampler *s, const struct agent_config *c, size_t n_uploads,
+static int make_recorder(const struct sampler *s, const struct agent_config *c,
 			 struct cresset_recorder **ret, struct cresset_error *err)
 {
+	const struct self_limits *limits = &s->limits;
 	struct cresset_recorder_options o = CRESSET_RECORDER_OPTIONS_INIT;
-	struct memory_split memory;
 	int r;
 
-	memory_split(c->agent.max_memory_bytes, n_uploads, &memory);
 	o.event = event_of(c);
 	o.freq_hz = c->agent.freq_hz;
 	o.unwind = c->agent.unwind;
-	o.max_memory = memory.tables;
+	o.max_memory = limits->memory.tables;
+	o.max_files = limits->files.recorder;
 	o.min_wait_ns = c->agent.min_wait_ns;
 	o.overhead_budget = c->agent.overhead_budget;
 	o.long_wait_ns = LONG_WAIT_NS;
@@ -88,6 +91,10 @@ static void govern(struct sampler *s, uint64_t bpf_ns)
 	hz = governor_window(&s->state.governor, cpu - s->used_cpu_ns, bpf_ns, now - s->used_at_ns);
 	s->state.kernel_memory_bytes = stats.kernel_memory_bytes;
 	s->state.table_memory_bytes = stats.table_memory_bytes;
+	s->state.tables_evicted = stats.tables_evicted;
+	s->state.tables_refused = stats.tables_refused;
+	s->state.files_open = stats.files_open;
+	s->state.files_closed = stats.files_closed;
 	pthread_mutex_unlock(&s->lock);
 	s->used_cpu_ns = cpu;
 	s->used_at_ns = now;
@@ -119,6 +126,12 @@ static void note_error(struct sampler *s, const char *text)
 	pthread_mutex_unlock(&s->lock);
 }
 
+static void begin_window(struct sampler *s, uint64_t now)
+{
+	s->window_begin_ns = now;
+	s->window_end_ns = now + s->window_ns;
+}
+
 static void cut(struct sampler *s, uint64_t now)
 {
 	struct cresset_error err = {.text = ""};
@@ -134,7 +147,21 @@ static void cut(struct sampler *s, uint64_t now)
 		govern(s, bpf_ns);
 	}
 	captures_cut(s->captures, now, s->sequence);
-	s->window_end_ns = now + s->window_ns;
+	begin_window(s, now);
+}
+
+/* Is the window larger than its share of memory? Then it ends now, and nothing of it is lost. */
+static bool is_too_large(struct sampler *s, uint64_t now)
+{
+	uint64_t bytes = cresset_recorder_window_bytes(s->recorder);
+	bool large = bytes > memory_filling(&s->limits.memory) &&
+		     now - s->window_begin_ns >= LEAST_WINDOW_NS;
+
+	pthread_mutex_lock(&s->lock);
+	s->state.window_bytes = bytes;
+	s->state.shortened += large;
+	pthread_mutex_unlock(&s->lock);
+	return large;
 }
 
 /* ---- Another configuration. */
@@ -157,7 +184,7 @@ static void retire(struct sampler *s, struct cresset_recorder *next)
 	s->retired = s->recorder;
 	s->retired_sequence = s->sequence;
 	s->recorder = next;
-	s->window_end_ns = now + s->window_ns;
+	begin_window(s, now);
 }
 
 static void take_configuration(struct sampler *s)
@@ -184,11 +211,10 @@ static void take_configuration(struct sampler *s)
 		retire(s, next);
 }
 
-int sampler_configure(struct sampler *s, const struct agent_config *c, size_t n_uploads,
-		      struct cresset_error *err)
+int sampler_configure(struct sampler *s, const struct agent_config *c, struct cresset_error *err)
 {
 	struct cresset_recorder *next = NULL, *old;
-	int r = make_recorder(s, c, n_uploads, &next, err);
+	int r = make_recorder(s, c, &next, err);
 
 	if (!r)
 		r = cresset_recorder_start(next, err);
@@ -222,10 +248,11 @@ static void finish(struct sampler *s)
 		push(s, p, s->recorder);
 	windows_close(s->windows);
 	while (!windows_is_done(s->windows, s->sequence)) {
-		uint64_t dropped;
+		struct windows_state state;
 
 		/* The last one may have been given up. */
-		if (!windows_count(s->windows, &dropped))
+		windows_get_state(s->windows, &state);
+		if (!state.n)
 			break;
 		if (!opener_serve(s->opener))
 			usleep(LAST_WAIT_US);
@@ -268,7 +295,7 @@ static void *run(void *arg)
 
 	s->used_at_ns = clock_now_ns(CLOCK_MONOTONIC);
 	s->used_cpu_ns = own_cpu_ns();
-	s->window_end_ns = s->used_at_ns + s->window_ns;
+	begin_window(s, s->used_at_ns);
 	while (!atomic_load(&s->stop)) {
 		uint64_t now = clock_now_ns(CLOCK_MONOTONIC);
 
@@ -277,7 +304,8 @@ static void *run(void *arg)
 		opener_serve(s->opener);
 		now = clock_now_ns(CLOCK_MONOTONIC);
 		atomic_store(&s->progress, now);
-		if (now >= s->window_end_ns || captures_next_cut_ns(s->captures) <= now)
+		if (now >= s->window_end_ns || captures_next_cut_ns(s->captures) <= now ||
+		    is_too_large(s, now))
 			cut(s, now);
 		take_configuration(s);
 	}
@@ -285,12 +313,13 @@ static void *run(void *arg)
 	return NULL;
 }
 
-int sampler_init(struct sampler *s, const struct agent_config *c, size_t n_uploads,
+int sampler_init(struct sampler *s, const struct agent_config *c, const struct self_limits *limits,
 		 struct cresset_error *err)
 {
 	int r;
 
 	pthread_mutex_init(&s->lock, NULL);
+	s->limits = *limits;
 	s->window_ns = c->agent.window_ns;
 	governor_init(&s->state.governor, c->agent.cpu_budget, cpus_online_count(),
 		      c->agent.freq_hz);
@@ -300,7 +329,7 @@ int sampler_init(struct sampler *s, const struct agent_config *c, size_t n_uploa
 	if (r)
 		return cresset_error_set(err, r, "cannot make an eventfd: %s", strerror(-r));
 	s->opener->nudge = s->captures->nudge = &s->nudge;
-	return make_recorder(s, c, n_uploads, &s->recorder, err);
+	return make_recorder(s, c, &s->recorder, err);
 }
 
 void sampler_release(struct sampler *s)
@@ -327,13 +356,6 @@ void sampler_stop(struct sampler *s)
 {
 	atomic_store(&s->stop, true);
 	nudge_give(&s->nudge);
-}
-
-void sampler_join(struct sampler *s)
-{
-	if (s->started)
-		pthread_join(s->thread, NULL);
-	s->started = false;
 }
 
 void sampler_get_state(struct sampler *s, struct sampler_state *ret)

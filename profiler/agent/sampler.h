@@ -25,9 +25,13 @@ struct sampler_state {
 	struct governor governor;
 	uint64_t kernel_memory_bytes;
 	uint64_t table_memory_bytes;
-	uint64_t restarts; /* of the recorder, for a new configuration */
-	uint64_t errors;   /* windows that the recorder could not give */
-	char error[256];   /* why it cannot drain; "": it does */
+	uint64_t window_bytes;			 /* of the window that is being filled */
+	uint64_t tables_evicted, tables_refused; /* of this recorder, for want of memory */
+	uint64_t files_open, files_closed; /* of this recorder; closed: for want of descriptors */
+	uint64_t shortened; /* windows cut before their time, as they were too large */
+	uint64_t restarts;  /* of the recorder, for a new configuration */
+	uint64_t errors;    /* windows that the recorder could not give */
+	char error[256];    /* why it cannot drain; "": it does */
 };
 
 struct sampler {
@@ -45,7 +49,8 @@ struct sampler {
 	struct cresset_recorder *retired; /* until its last window is written */
 	uint64_t retired_sequence;
 	uint64_t sequence;
-	uint64_t window_ns, window_end_ns;
+	struct self_limits limits;
+	uint64_t window_ns, window_begin_ns, window_end_ns;
 	uint64_t used_cpu_ns, used_at_ns; /* when the governor was last told */
 	atomic_bool stop;
 	/* Guarded by lock: state, and what is to be taken over. */
@@ -59,17 +64,15 @@ struct sampler {
 };
 
 /* Makes the recorder (50 ms), does not start it. */
-int sampler_init(struct sampler *s, const struct agent_config *c, size_t n_uploads,
+int sampler_init(struct sampler *s, const struct agent_config *c, const struct self_limits *limits,
 		 struct cresset_error *err);
 void sampler_release(struct sampler *s);
 int sampler_start(struct sampler *s, struct cresset_error *err);
 /* It takes its last window, closes the queue, and goes on opening files until the writer is done.
  */
 void sampler_stop(struct sampler *s);
-void sampler_join(struct sampler *s);
 /* A recorder by another configuration, from now on. Made and started by the calling thread. */
-int sampler_configure(struct sampler *s, const struct agent_config *c, size_t n_uploads,
-		      struct cresset_error *err);
+int sampler_configure(struct sampler *s, const struct agent_config *c, struct cresset_error *err);
 void sampler_get_state(struct sampler *s, struct sampler_state *ret);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "agent/clock.h"
 
+#include <cresset/sink.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,7 +55,8 @@ static struct exporter *start(struct export_config *config, uploads_fail_fn fail
 	return NULL;
 }
 
-void uploads_configure(struct uploads *u, struct vec *configs, uploads_fail_fn fail, void *arg)
+void uploads_configure(struct uploads *u, struct vec *configs, uint64_t queue_bytes,
+		       uploads_fail_fn fail, void *arg)
 {
 	struct exporter *next[AGENT_CONFIG_MAX_UPLOADS];
 	struct export_config *config;
@@ -80,8 +82,10 @@ void uploads_configure(struct uploads *u, struct vec *configs, uploads_fail_fn f
 			export_config_free(config);
 		else
 			next[i] = start(config, fail, arg);
-		if (next[i])
-			u->list[u->n++] = next[i];
+		if (!next[i])
+			continue;
+		exporter_limit_queue(next[i], queue_bytes);
+		u->list[u->n++] = next[i];
 	}
 	configs->n = 0;
 	pthread_mutex_unlock(&u->lock);
@@ -213,6 +217,28 @@ void uploads_stop(struct uploads *u, unsigned int deadline_ms)
 	for (size_t i = 0; i < u->n; i++)
 		exporter_stop(u->list[i], deadline_ms);
 	pthread_mutex_unlock(&u->lock);
+}
+
+/* Without the lock: uploads_stop() has it, and changes nothing in the list. */
+uint64_t uploads_left(struct uploads *u)
+{
+	struct exporter_stats stats;
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < u->n; i++) {
+		exporter_get_stats(u->list[i], &stats);
+		sum += stats.queued;
+	}
+	return sum;
+}
+
+int uploads_print(struct uploads *u, struct cresset_sink *sink)
+{
+	pthread_mutex_lock(&u->lock);
+	for (size_t i = 0; i < u->n; i++)
+		agent_config_print_upload(exporter_config(u->list[i]), sink);
+	pthread_mutex_unlock(&u->lock);
+	return cresset_sink_error(sink);
 }
 
 size_t uploads_count(struct uploads *u)

@@ -28,13 +28,19 @@ void uploads_init(struct uploads *u);
 void uploads_release(struct uploads *u);
 /*
  * From now on these are the servers (struct export_config *, taken out of the vec). One whose
- * configuration has not changed goes on as it is. A changed one's spool is handed on.
+ * configuration has not changed goes on as it is. A changed one's spool is handed on. The queue of
+ * each may have queue_bytes at most, whatever its configuration says; 0: no limit.
  */
-void uploads_configure(struct uploads *u, struct vec *configs, uploads_fail_fn fail, void *arg);
+void uploads_configure(struct uploads *u, struct vec *configs, uint64_t queue_bytes,
+		       uploads_fail_fn fail, void *arg);
 /* Returns how many profiles could not be queued. */
 uint64_t uploads_push(struct uploads *u, const struct parts *parts);
 /* All stop side by side within about deadline_ms; what is left is in their spools. */
 void uploads_stop(struct uploads *u, unsigned int deadline_ms);
+/* Requests that are in memory still, while uploads_stop() is under way. */
+uint64_t uploads_left(struct uploads *u);
+/* Their sections, as agent_config_print() has them. */
+int uploads_print(struct uploads *u, struct cresset_sink *sink);
 size_t uploads_count(struct uploads *u);
 struct upload_stats {
 	char name[80], type[24];

@@ -4,9 +4,19 @@
 
 #include <string.h>
 
-void windows_init(struct windows *w)
+const char *windows_drop_name(enum windows_drop drop)
+{
+	static const char *const names[WINDOWS_DROPS] = {[WINDOWS_DROP_QUEUE] = "queue_full",
+							 [WINDOWS_DROP_MEMORY] = "memory",
+							 [WINDOWS_DROP_STOPPED] = "stopped"};
+
+	return names[drop];
+}
+
+void windows_init(struct windows *w, uint64_t max_bytes)
 {
 	memset(w, 0, sizeof(*w));
+	w->max_bytes = max_bytes;
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->changed, NULL);
 }
@@ -20,21 +30,37 @@ void windows_release(struct windows *w)
 	pthread_mutex_destroy(&w->lock);
 }
 
+/* Why it does not fit; WINDOWS_DROPS: it does. */
+static enum windows_drop why_not(const struct windows *w, size_t bytes)
+{
+	if (w->closed)
+		return WINDOWS_DROP_STOPPED;
+	if (w->n == WINDOWS_MAX)
+		return WINDOWS_DROP_QUEUE;
+	if (w->n && w->max_bytes && w->bytes + bytes > w->max_bytes)
+		return WINDOWS_DROP_MEMORY;
+	return WINDOWS_DROPS;
+}
+
 bool windows_push(struct windows *w, const struct window *window)
 {
-	bool room;
+	size_t bytes = cresset_profile_bytes(window->profile);
+	enum windows_drop why;
 
 	pthread_mutex_lock(&w->lock);
-	room = w->n < WINDOWS_MAX && !w->closed;
-	if (room)
-		w->list[w->n++] = *window;
-	else
-		w->dropped++;
+	why = why_not(w, bytes);
+	if (why == WINDOWS_DROPS) {
+		w->list[w->n] = *window;
+		w->list[w->n++].bytes = bytes;
+		w->bytes += bytes;
+	} else {
+		w->dropped[why]++;
+	}
 	pthread_cond_broadcast(&w->changed);
 	pthread_mutex_unlock(&w->lock);
-	if (!room)
+	if (why != WINDOWS_DROPS)
 		cresset_profile_free(window->profile);
-	return room;
+	return why == WINDOWS_DROPS;
 }
 
 void windows_close(struct windows *w)
@@ -66,6 +92,7 @@ void windows_pop(struct windows *w)
 	pthread_mutex_lock(&w->lock);
 	profile = w->list[0].profile;
 	w->done = w->list[0].sequence;
+	w->bytes -= w->list[0].bytes;
 	w->n--;
 	memmove(&w->list[0], &w->list[1], w->n * sizeof(w->list[0]));
 	pthread_mutex_unlock(&w->lock);
@@ -82,13 +109,11 @@ bool windows_is_done(struct windows *w, uint64_t sequence)
 	return done;
 }
 
-size_t windows_count(struct windows *w, uint64_t *ret_dropped)
+void windows_get_state(struct windows *w, struct windows_state *ret)
 {
-	size_t n;
-
 	pthread_mutex_lock(&w->lock);
-	n = w->n;
-	*ret_dropped = w->dropped;
+	ret->n = w->n;
+	ret->bytes = w->bytes;
+	memcpy(ret->dropped, w->dropped, sizeof(ret->dropped));
 	pthread_mutex_unlock(&w->lock);
-	return n;
 }

@@ -164,6 +164,11 @@ static void take_configuration(struct writer *w)
 		w->labels = w->next_labels;
 		w->next_labels = NULL;
 	}
+	if (w->next_symbolizer) {
+		cresset_symbolizer_free(w->symbolizer);
+		w->symbolizer = w->next_symbolizer;
+		w->next_symbolizer = NULL;
+	}
 	reopen = w->next_store;
 	w->next_store = false;
 	if (reopen)
@@ -193,40 +198,44 @@ static void *run(void *arg)
 	return NULL;
 }
 
-static int make_symbolizer(struct writer *w, const struct agent_config *c)
+static int make_symbolizer(const struct writer *w, const struct agent_config *c,
+			   struct cresset_symbolizer **ret)
 {
 	struct cresset_symbolizer_options o = CRESSET_SYMBOLIZER_OPTIONS_INIT;
 
 	o.no_inlines = !c->agent.inlines;
 	o.no_lines = !c->agent.lines;
 	o.debuginfod = c->agent.debuginfod;
-	o.max_bytes = w->memory.symbols;
-	return cresset_symbolizer_new(&o, &w->symbolizer);
+	o.max_bytes = w->limits.memory.symbols;
+	o.max_files = w->limits.files.symbols;
+	return cresset_symbolizer_new(&o, ret);
 }
 
 static int make_labels(const struct writer *w, const struct agent_config *c,
 		       struct agent_labels **ret, struct cresset_error *err)
 {
-	const struct agent_labels_options o = {.max_memory = w->memory.labels};
+	const struct agent_labels_options o = {.max_memory = w->limits.memory.labels};
 
 	return agent_labels_new(&c->labels, &o, ret, err);
 }
 
-static struct store_options store_options_of(const struct agent_config *c)
+static struct store_options store_options_of(const struct writer *w, const struct agent_config *c)
 {
 	return (struct store_options){.max_bytes = c->store.max_bytes,
-				      .max_age_ns = (int64_t)c->store.max_age_ns};
+				      .max_age_ns = (int64_t)c->store.max_age_ns,
+				      .max_memory = w->limits.memory.store};
 }
 
-int writer_init(struct writer *w, const struct agent_config *c, struct cresset_error *err)
+int writer_init(struct writer *w, const struct agent_config *c, const struct self_limits *limits,
+		struct cresset_error *err)
 {
 	int r;
 
-	memory_split(c->agent.max_memory_bytes, c->uploads.n, &w->memory);
-	w->store_options = store_options_of(c);
+	w->limits = *limits;
+	w->store_options = store_options_of(w, c);
 	w->store_path = strdup(c->store.path);
 	pthread_mutex_init(&w->lock, NULL);
-	if (!w->store_path || make_symbolizer(w, c) < 0)
+	if (!w->store_path || make_symbolizer(w, c, &w->symbolizer) < 0)
 		return cresset_error_set(err, -ENOMEM, "out of memory");
 	r = make_labels(w, c, &w->labels, err);
 	if (!r)
@@ -244,6 +253,7 @@ void writer_release(struct writer *w)
 	agent_labels_free(w->next_labels);
 	idle_rules_free(w->idle);
 	cresset_symbolizer_free(w->symbolizer);
+	cresset_symbolizer_free(w->next_symbolizer);
 	free(w->store_path);
 	pthread_mutex_destroy(&w->lock);
 }
@@ -256,29 +266,34 @@ int writer_start(struct writer *w, struct cresset_error *err)
 	return r ? cresset_error_set(err, -r, "cannot start a thread: %s", strerror(r)) : 0;
 }
 
-void writer_join(struct writer *w)
-{
-	if (w->started)
-		pthread_join(w->thread, NULL);
-	w->started = false;
-}
-
 int writer_configure(struct writer *w, const struct agent_config *c, unsigned int changes,
 		     struct cresset_error *err)
 {
 	struct agent_labels *labels = NULL;
+	struct cresset_symbolizer *symbolizer = NULL;
 	int r = changes & AGENT_CHANGE_LABELS ? make_labels(w, c, &labels, err) : 0;
 
-	if (r)
+	if (!r && changes & AGENT_CHANGE_NAMES) {
+		r = make_symbolizer(w, c, &symbolizer);
+		if (r)
+			cresset_error_set(err, r, "cannot look up names: %s", strerror(-r));
+	}
+	if (r) {
+		agent_labels_free(labels);
 		return r;
+	}
 	pthread_mutex_lock(&w->lock);
+	if (symbolizer) {
+		cresset_symbolizer_free(w->next_symbolizer);
+		w->next_symbolizer = symbolizer;
+	}
 	if (labels) {
 		agent_labels_free(w->next_labels);
 		w->next_labels = labels;
 	}
 	if (changes & AGENT_CHANGE_STORE) {
 		w->next_store = true;
-		w->next_store_options = store_options_of(c);
+		w->next_store_options = store_options_of(w, c);
 	}
 	pthread_mutex_unlock(&w->lock);
 	return 0;

@@ -39,12 +39,13 @@ struct writer {
 	struct store *store;
 	struct store_options store_options;
 	char *store_path;
-	struct memory_split memory;
+	struct self_limits limits;
 	bool store_failed; /* the last window was not stored: has been said */
 	bool house_failed; /* … nor was it tidied up */
 	/* A new configuration, taken over before the next window. */
 	pthread_mutex_t lock;
 	struct agent_labels *next_labels;
+	struct cresset_symbolizer *next_symbolizer;
 	bool next_store;
 	struct store_options next_store_options;
 	atomic_ullong progress; /* CLOCK_MONOTONIC, of the last step */
@@ -52,12 +53,12 @@ struct writer {
 };
 
 /* Opens the store and makes what is needed; err says what is wrong. The pointers above are set. */
-int writer_init(struct writer *w, const struct agent_config *c, struct cresset_error *err);
+int writer_init(struct writer *w, const struct agent_config *c, const struct self_limits *limits,
+		struct cresset_error *err);
 void writer_release(struct writer *w);
 int writer_start(struct writer *w, struct cresset_error *err);
-/* Until the queue is closed and empty. */
-void writer_join(struct writer *w);
-/* Labels by other rules, and other bounds of the store, from the next window on. */
+/* Labels by other rules, names by other options, and other bounds of the store, from the next
+ * window on; all of it or nothing. The thread ends when the queue is closed and empty. */
 int writer_configure(struct writer *w, const struct agent_config *c, unsigned int changes,
 		     struct cresset_error *err);
 

@@ -30,7 +30,7 @@ curl -s "$url/readyz" >readyz.out
 has readyz.out 'the disk is full'
 errors=$(metric cresset_store_errors_total)
 wait_for 60 metric_above cresset_store_errors_total "$errors" || fail "it does not go on recording"
-[ "$(metric cresset_windows_dropped_total)" = 0 ] || fail "windows wait for a full disk"
+[ "$(metric_sum cresset_windows_dropped_total)" = 0 ] || fail "windows wait for a full disk"
 rm small/filler
 wait_for 60 ready || fail "no way back from a full disk: $(curl -s "$url/readyz")"
 [ "$(grep -c 'could not be stored' full.err)" = 1 ] || fail "said more than once: $(cat full.err)"
@@ -42,10 +42,35 @@ has_not full.err 'ERROR: |runtime error'
 query "$TMP/small/store" --from -1h --by service
 has_not query.err damaged
 
+# ---- A disk that is full at the start: what, where, and what to do.
+head -c 4000000 /dev/zero >small/filler 2>/dev/null
+mkdir -p small/other 2>/dev/null
+sed "s|^path = .*|path = $TMP/small/other|" full.conf >new.conf
+timeout 60 "$CRESSET" agent -c new.conf >new.out 2>new.err && fail "it runs on a full disk"
+has new.err "small/other.*(full|No space)"
+rm small/filler
+
+# ---- Folders that are no store: missing, a file, somebody else's.
+refuses() { # PATH PATTERN
+	sed "s|^path = .*|path = $1|" full.conf >bad.conf
+	timeout 60 "$CRESSET" agent -c bad.conf >bad.out 2>bad.err && fail "it runs with the store $1"
+	[ "$(wc -l <bad.err)" -le 2 ] || fail "more than what and why: $(cat bad.err)"
+	has bad.err "$2"
+}
+mkdir -p other
+echo 'not a database, not at all, but larger than a header of one: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' >other/catalog.db
+refuses "$TMP/missing/store" 'missing/store.*does not exist'
+refuses "$TMP/full.conf" 'full.conf'
+refuses "$TMP/other" "other/catalog.db: the store's catalogue is damaged, or not one of cresset's.*move the folder away"
+
+# ---- A configuration that may not be read, or is a folder.
+timeout 60 "$CRESSET" agent -c "$TMP" >dir.out 2>dir.err && fail "it runs with a folder as configuration"
+has dir.err 'cannot read it'
+
 # ---- A store that cannot be written, at the start.
 mount -o remount,ro small
 "$CRESSET" agent -c full.conf >ro.out 2>ro.err && fail "it runs on a store that cannot be written"
-has ro.err "small/store.*([Rr]ead-only|cannot)"
+has ro.err "small/store.*(may not be written to|[Rr]ead-only)"
 # A newer version's.
 mount -o remount,rw small
 python3 - small/store <<'PY'
@@ -56,7 +81,7 @@ db.execute(f"pragma user_version = {version + 1000}")
 db.commit()
 PY
 "$CRESSET" agent -c full.conf >newer.out 2>newer.err && fail "it runs on a newer version's store"
-has newer.err '(newer|version)'
+has newer.err 'small/store.* was written by a newer cresset .*update this one'
 umount small
 
 # ---- As another user, with what is needed and no more.

@@ -27,6 +27,14 @@ struct asking {
 	int result;
 };
 
+static size_t count(struct captures *c)
+{
+	struct captures_state state;
+
+	captures_get_state(c, &state);
+	return state.n;
+}
+
 static void *run(void *arg)
 {
 	struct asking *a = arg;
@@ -37,11 +45,11 @@ static void *run(void *arg)
 
 static void start(struct captures *c, struct asking *a, const char *event, unsigned int seconds)
 {
-	size_t n = captures_count(c);
+	size_t n = count(c);
 
 	*a = (struct asking){.captures = c, .event = event, .seconds = seconds, .result = 1};
 	assert_int_equal(pthread_create(&a->thread, NULL, run, a), 0);
-	while (captures_count(c) == n)
+	while (count(c) == n)
 		usleep(1000);
 }
 
@@ -75,7 +83,7 @@ static void test_windows_of_one(void **state)
 	struct captures c;
 	struct asking a;
 
-	captures_init(&c);
+	captures_init(&c, 0);
 	assert_false(captures_next_cut_ns(&c) <= 0);
 	start(&c, &a, "cpu", 15);
 	assert_true(captures_next_cut_ns(&c) <= 100 * SECOND);
@@ -100,7 +108,7 @@ static void test_windows_of_one(void **state)
 	assert_int_equal(cresset_profile_duration_ns(a.profile), 3 * AGENT_DEMO_LENGTH);
 	assert_int_equal(cresset_profile_period(a.profile), AGENT_DEMO_PERIOD);
 	cresset_profile_free(a.profile);
-	assert_int_equal(captures_count(&c), 0);
+	assert_int_equal(count(&c), 0);
 	captures_release(&c);
 }
 
@@ -110,7 +118,7 @@ static void test_a_window_that_never_comes(void **state)
 	struct captures c;
 	struct asking a;
 
-	captures_init(&c);
+	captures_init(&c, 0);
 	start(&c, &a, "off-cpu", 1);
 	captures_cut(&c, SECOND, 1);
 	captures_cut(&c, 2 * SECOND, 2);
@@ -127,7 +135,7 @@ static void test_many(void **state)
 	struct asking a[CAPTURES_MAX], more = {.event = "cpu", .seconds = 1};
 	struct captures c;
 
-	captures_init(&c);
+	captures_init(&c, 0);
 	more.captures = &c;
 	for (int i = 0; i < CAPTURES_MAX; i++)
 		start(&c, &a[i], "cpu", 1);
@@ -149,7 +157,7 @@ static void test_cancel(void **state)
 	struct captures c;
 	struct asking a, b;
 
-	captures_init(&c);
+	captures_init(&c, 0);
 	start(&c, &a, "cpu", 100);
 	captures_cut(&c, SECOND, 1);
 	start(&c, &b, "cpu", 100);
@@ -170,6 +178,37 @@ static void test_cancel(void **state)
 	captures_release(&c);
 }
 
+/* All of them share a bound of memory; the one that is past it ends, and is counted. */
+static void test_memory_is_bounded(void **state)
+{
+	struct captures_state now;
+	struct captures c;
+	struct asking a;
+
+	captures_init(&c, 1000);
+	start(&c, &a, "cpu", 100);
+	captures_cut(&c, SECOND, 1);
+	feed(&c, 2, 1);
+	end(&a, -E2BIG);
+	assert_non_null(strstr(a.err.text, "max_memory"));
+	captures_get_state(&c, &now);
+	assert_int_equal(now.n, 0);
+	assert_int_equal(now.bytes, 0);
+	assert_int_equal(now.too_large, 1);
+	captures_release(&c);
+
+	captures_init(&c, 1 << 20);
+	start(&c, &a, "cpu", 1);
+	captures_cut(&c, SECOND, 1);
+	captures_cut(&c, 2 * SECOND, 2);
+	feed(&c, 2, 1);
+	end(&a, 0);
+	cresset_profile_free(a.profile);
+	captures_get_state(&c, &now);
+	assert_int_equal(now.too_large, 0);
+	captures_release(&c);
+}
+
 /* Cancelled at any moment of feeding: no profile is freed that is being added to. */
 static void *cancel_soon(void *arg)
 {
@@ -185,7 +224,7 @@ static void test_cancel_while_fed(void **state)
 		struct asking a;
 		pthread_t thread;
 
-		captures_init(&c);
+		captures_init(&c, 0);
 		start(&c, &a, "cpu", 1000);
 		captures_cut(&c, SECOND, 1);
 		assert_int_equal(pthread_create(&thread, NULL, cancel_soon, &c), 0);
@@ -218,6 +257,7 @@ int main(void)
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_cancel),
 		cmocka_unit_test(test_cancel_while_fed),
+		cmocka_unit_test(test_memory_is_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -366,6 +366,61 @@ static void test_diff(void **state)
 	agent_config_free(b);
 }
 
+static void note_kept(void *arg, const char *section, const char *line)
+{
+	char *text = arg;
+
+	snprintf(text + strlen(text), 1000 - strlen(text), "[%s] %s; ", section, line);
+}
+
+static uint64_t digest_of(const struct agent_config *c)
+{
+	uint64_t digest = 0;
+
+	assert_int_equal(agent_config_digest(c, &digest), 0);
+	return digest;
+}
+
+/* What was refused stays, with its values and its digest; the rest is the new one's. */
+static void test_kept(void **state)
+{
+	const char *next_text = "[agent]\nfreq = 49\nevents = cpu\nmin_wait = 2ms\nwindow = 5s\n"
+				"unwind = fp\ninlines = no\noverhead_budget = 0.2\n"
+				"[store]\nmax_age = 3d\n[http]\nlisten = [::1]:80\n"
+				"[labels]\nstatic = a=b\nkeep = service\ndrop = x\n";
+	struct agent_config *old = taken("[http]\nuser = u\npassword_file = /p\n");
+	struct agent_config *next = taken(next_text), *also = taken(next_text);
+	const unsigned int refused = AGENT_CHANGE_RECORDER | AGENT_CHANGE_HTTP;
+	uint64_t before = digest_of(old);
+	char text[1000] = "";
+
+	assert_true(digest_of(next) == digest_of(also) && digest_of(next) != before);
+	agent_config_keep(next, old, refused, note_kept, text);
+	assert_string_equal(text, "[agent] events = cpu off-cpu; [agent] freq = 19; "
+				  "[agent] window = 10s; [agent] unwind = auto; "
+				  "[agent] min_wait is not set; [agent] overhead_budget = 0.5; "
+				  "[http] listen = 127.0.0.1:4050; [http] user = u; "
+				  "[http] password_file = /p; ");
+	assert_int_equal(next->agent.freq_hz, 19);
+	assert_true(next->agent.off_cpu && !next->agent.inlines);
+	assert_string_equal(next->http.listen, "127.0.0.1:4050");
+	assert_string_equal(old->http.listen, "[::1]:80");
+	assert_int_equal(agent_config_diff(next, also, NULL, NULL), refused);
+	assert_true(digest_of(next) != digest_of(also) && digest_of(next) != before);
+	agent_config_free(old);
+	agent_config_free(next);
+
+	/* All of it: the old one again. Lists are moved, the one of three keys once. */
+	old = taken("[http]\nuser = u\npassword_file = /p\n");
+	next = taken(next_text);
+	agent_config_keep(next, old, ~0u, note_kept, text);
+	assert_true(digest_of(next) == before);
+	assert_true(digest_of(old) == digest_of(also));
+	agent_config_free(old);
+	agent_config_free(next);
+	agent_config_free(also);
+}
+
 static char *read_sample(void)
 {
 	FILE *file = fopen(TEST_SOURCE_DIR "/examples/agent/cresset.conf", "re");
@@ -463,6 +518,7 @@ int main(void)
 		cmocka_unit_test(test_all_errors), cmocka_unit_test(test_whole),
 		cmocka_unit_test(test_print),	   cmocka_unit_test(test_diff),
 		cmocka_unit_test(test_sample),	   cmocka_unit_test(test_allocations),
+		cmocka_unit_test(test_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

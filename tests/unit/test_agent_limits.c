@@ -164,15 +164,21 @@ static void test_memory(void **state)
 
 	for (size_t i = 0; i < 3; i++) {
 		for (size_t uploads = 0; uploads < 40; uploads++) {
+			struct query_limits q;
 			struct memory_split s;
 			uint64_t sum;
 
 			memory_split(budgets[i], uploads, &s);
-			sum = s.tables + s.symbols + s.windows + s.store + s.labels +
-			      s.queue * uploads;
+			sum = s.tables + s.symbols + s.windows + s.captures + s.store + s.queries +
+			      s.labels + s.queue * uploads;
 			assert_true(sum <= budgets[i]);
-			assert_true(s.tables && s.symbols && s.windows && s.store && s.labels &&
-				    s.queue);
+			assert_true(s.tables && s.symbols && s.windows && s.captures && s.store &&
+				    s.queries && s.labels && s.queue);
+			assert_true(memory_filling(&s) && memory_waiting(&s));
+			assert_true(memory_filling(&s) + memory_waiting(&s) < s.windows);
+			memory_queries(&s, &q);
+			assert_true(q.at_once && q.answer_bytes && q.query_bytes);
+			assert_true(q.at_once * (q.answer_bytes + q.query_bytes) <= s.queries);
 			assert_true(uploads == 0 || sum > budgets[i] / 10 * 9);
 		}
 	}
@@ -185,13 +191,13 @@ static void test_files(void **state)
 
 	assert_int_equal(file_limits_split(100, 2, 0, &l), -EMFILE);
 	assert_int_equal(file_limits_split(1024, 2, 3, &l), 0);
-	assert_true(l.connections >= 8 && l.binaries >= 16);
-	assert_true(160 + 16 + 24 + l.connections + l.binaries <= 1024);
+	assert_true(l.connections >= 8 && l.symbols >= 8 && l.recorder >= 5);
+	assert_true(160 + 16 + 24 + l.connections + l.symbols + 3 * l.recorder <= 1024);
 	assert_int_equal(file_limits_split(1000000, 2, 3, &l), 0);
-	assert_true(l.connections <= 64 && l.binaries <= 512);
+	assert_true(l.connections <= 64 && l.symbols <= 384 && l.recorder <= 256);
 	for (unsigned int n = 200; n < 2000; n++)
 		if (file_limits_split(n, 4, 1, &l) == 0)
-			assert_true(160 + 32 + 8 + l.connections + l.binaries <= n);
+			assert_true(160 + 32 + 8 + l.connections + l.symbols + 3 * l.recorder <= n);
 
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
 	limit.rlim_cur = 300;

@@ -186,7 +186,7 @@ static void failed(void *arg, const char *name, const struct cresset_error *err)
 
 static void configure(struct demo *d, struct vec *configs)
 {
-	uploads_configure(&d->uploads, configs, failed, d);
+	uploads_configure(&d->uploads, configs, 0, failed, d);
 	assert_int_equal(configs->n, 0);
 	vec_release(configs);
 }

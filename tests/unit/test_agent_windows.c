@@ -38,23 +38,26 @@ static bool push(struct windows *w, uint64_t sequence)
 static void test_queue(void **state)
 {
 	struct window window;
+	struct windows_state now;
 	struct windows w;
-	uint64_t dropped;
 
-	windows_init(&w);
+	windows_init(&w, 0);
 	for (uint64_t i = 1; i <= WINDOWS_MAX; i++)
 		assert_true(push(&w, i));
 	/* The newest are given up, and freed. */
 	assert_false(push(&w, WINDOWS_MAX + 1));
 	assert_false(push(&w, WINDOWS_MAX + 2));
-	assert_int_equal(windows_count(&w, &dropped), WINDOWS_MAX);
-	assert_int_equal(dropped, 2);
+	windows_get_state(&w, &now);
+	assert_int_equal(now.n, WINDOWS_MAX);
+	assert_int_equal(now.dropped[WINDOWS_DROP_QUEUE], 2);
+	assert_int_equal(now.dropped[WINDOWS_DROP_MEMORY], 0);
 
 	assert_true(windows_next(&w, &window));
 	assert_int_equal(window.sequence, 1);
 	assert_false(windows_is_done(&w, 1));
 	/* It stays until it is written. */
-	assert_int_equal(windows_count(&w, &dropped), WINDOWS_MAX);
+	windows_get_state(&w, &now);
+	assert_int_equal(now.n, WINDOWS_MAX);
 	windows_pop(&w);
 	assert_true(windows_is_done(&w, 1));
 	assert_false(windows_is_done(&w, 2));
@@ -63,6 +66,8 @@ static void test_queue(void **state)
 	/* Closed: no more, but those that are there. */
 	windows_close(&w);
 	assert_false(push(&w, WINDOWS_MAX + 4));
+	windows_get_state(&w, &now);
+	assert_int_equal(now.dropped[WINDOWS_DROP_STOPPED], 1);
 	for (uint64_t i = 2; i <= WINDOWS_MAX; i++) {
 		assert_true(windows_next(&w, &window));
 		assert_int_equal(window.sequence, i);
@@ -77,11 +82,65 @@ static void test_queue(void **state)
 	windows_release(&w);
 }
 
+/* A profile of some bytes more than an empty one. */
+static struct window large_window(uint64_t sequence, size_t more)
+{
+	struct window w = window_of(sequence);
+	char text[4096];
+	uint32_t id;
+
+	memset(text, 'x', sizeof(text));
+	for (uint32_t i = 0; i * sizeof(text) <= more; i++) {
+		text[snprintf(text, sizeof(text), "%u", i)] = 'x';
+		assert_int_equal(cresset_profile_add_string(w.profile, text, sizeof(text), &id), 0);
+	}
+	return w;
+}
+
+/* Bytes are bounded, too; but for a window that comes to an empty queue. */
+static void test_bytes(void **state)
+{
+	struct windows_state before, now;
+	struct window window;
+	struct windows w;
+
+	windows_init(&w, 4 << 20);
+	window = large_window(1, 6 << 20);
+	assert_true(cresset_profile_bytes(window.profile) > 6 << 20);
+	assert_true(windows_push(&w, &window));
+	assert_false(push(&w, 2));
+	windows_get_state(&w, &now);
+	assert_int_equal(now.dropped[WINDOWS_DROP_MEMORY], 1);
+	assert_int_equal(now.dropped[WINDOWS_DROP_QUEUE], 0);
+	assert_true(now.bytes > 6 << 20);
+	windows_pop(&w);
+	windows_get_state(&w, &now);
+	assert_int_equal(now.bytes, 0);
+
+	/* Those that fit are taken up to the limit, and what was written makes room. */
+	for (uint64_t i = 3; i < 5; i++) {
+		window = large_window(i, 300 << 10);
+		assert_true(windows_push(&w, &window));
+	}
+	windows_get_state(&w, &before);
+	assert_true(before.bytes <= 4 << 20);
+	window = large_window(5, 4 << 20);
+	assert_false(windows_push(&w, &window));
+	windows_get_state(&w, &now);
+	assert_int_equal(now.bytes, before.bytes);
+	assert_int_equal(now.dropped[WINDOWS_DROP_MEMORY], 2);
+	windows_pop(&w);
+	windows_pop(&w);
+	assert_true(push(&w, 6));
+	assert_string_equal(windows_drop_name(WINDOWS_DROP_MEMORY), "memory");
+	windows_release(&w);
+}
+
 static void test_left_over(void **state)
 {
 	struct windows w;
 
-	windows_init(&w);
+	windows_init(&w, 0);
 	assert_true(push(&w, 1));
 	assert_true(push(&w, 2));
 	windows_release(&w); /* the leak checker looks */
@@ -107,12 +166,13 @@ static void *write_windows(void *arg)
 
 static void test_threads(void **state)
 {
-	uint64_t accepted = 0, sum = 0, dropped;
+	uint64_t accepted = 0, sum = 0;
+	struct windows_state now;
 	struct windows w;
 	struct writing writing = {.windows = &w};
 	pthread_t thread;
 
-	windows_init(&w);
+	windows_init(&w, 0);
 	assert_int_equal(pthread_create(&thread, NULL, write_windows, &writing), 0);
 	for (uint64_t i = 1; i <= 500; i++) {
 		if (push(&w, i)) {
@@ -124,10 +184,10 @@ static void test_threads(void **state)
 	}
 	windows_close(&w);
 	pthread_join(thread, NULL);
-	windows_count(&w, &dropped);
+	windows_get_state(&w, &now);
 	assert_int_equal(atomic_load(&writing.n), accepted);
 	assert_int_equal(atomic_load(&writing.sum), sum);
-	assert_int_equal(accepted + dropped, 500);
+	assert_int_equal(accepted + now.dropped[WINDOWS_DROP_QUEUE], 500);
 	windows_release(&w);
 }
 
@@ -280,6 +340,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_queue),
+		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_left_over),
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_opener_closes),

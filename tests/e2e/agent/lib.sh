@@ -24,9 +24,26 @@ configure() {
 	} >"$1.conf"
 }
 
-# run_agent NAME: in the background, until it serves; sets agent (its pid).
+# trouble: the environment of an agent whose disk hangs while $TMP/stalled is there, and whose clocks
+# are off by what $TMP/clock says, and which can load no BPF program while $TMP/no-bpf is there; see tests/preload. For `env $(trouble)`.
+trouble() {
+	echo "LD_PRELOAD=$BUILD/tests/preload/trouble.so TROUBLE_STALL=$TMP/stalled TROUBLE_CLOCK=$TMP/clock" \
+		"TROUBLE_BPF=$TMP/no-bpf" \
+		"ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0"
+}
+
+# whole STORE: the catalogue is sound, and what is in the store can be read.
+whole() {
+	python3 -c 'import sqlite3, sys
+print(sqlite3.connect(sys.argv[1] + "/catalog.db").execute("pragma integrity_check").fetchone()[0])' "$1" |
+		grep -qx ok || fail "the catalogue of $1 is damaged"
+	query "$1" --from 2000-01-01T00:00:00Z --by service
+	has_not query.err damaged
+}
+
+# run_agent NAME [PREFIX...]: in the background, until it serves; sets agent (its pid).
 run_agent() {
-	"$CRESSET" agent -c "$1.conf" >"$1.out" 2>"$1.err" &
+	"${@:2}" "$CRESSET" agent -c "$1.conf" >"$1.out" 2>"$1.err" &
 	agent=$!
 	started_pids+=("$agent")
 	wait_for 30 serves || { fail "the agent '$1' does not serve: $(cat "$1.err")"; finish; }
@@ -61,6 +78,11 @@ gone() {
 # metric NAME[{LABELS}]: its value now.
 metric() {
 	curl -s -m 20 "$url/metrics" | awk -v n="$1" 'index($0, n " ") == 1 { print $NF }'
+}
+
+# metric_sum NAME: over all its labels.
+metric_sum() {
+	curl -s -m 20 "$url/metrics" | awk -v n="$1" 'index($0, n "{") == 1 || index($0, n " ") == 1 { sum += $NF } END { print sum + 0 }'
 }
 
 metric_is() {
