@@ -25,7 +25,8 @@ struct capture {
 	uint64_t first, last;
 	uint64_t bytes; /* of the profile, when it was last fed */
 	struct cresset_profile *profile;
-	int64_t from_ns, to_ns; /* wall clock */
+	int64_t from_ns; /* wall clock; which may be set meanwhile, so that the length is a sum */
+	int64_t duration_ns;
 	int result;
 };
 
@@ -94,7 +95,7 @@ int captures_run(struct captures *c, const char *event, unsigned int seconds,
 					  : "out of memory for one of %d captures",
 			CAPTURES_MAX);
 	}
-	cresset_profile_set_time(capture.profile, capture.from_ns, capture.to_ns - capture.from_ns);
+	cresset_profile_set_time(capture.profile, capture.from_ns, capture.duration_ns);
 	*ret = capture.profile;
 	return 0;
 }
@@ -147,7 +148,7 @@ static int take_window(struct capture *capture, const struct parts *parts)
 		capture->from_ns = cresset_profile_time_ns(p);
 		parts_take_period(parts, capture->profile);
 	}
-	capture->to_ns = cresset_profile_time_ns(p) + cresset_profile_duration_ns(p);
+	capture->duration_ns += cresset_profile_duration_ns(p);
 	return parts_add_matching(parts, capture->kind, capture->match, capture->profile);
 }
 

@@ -306,6 +306,15 @@ static void write_self(struct metrics *m, struct agent *a)
 	metrics_one_double(m, "cresset_cpu_budget_used_ratio", METRICS_GAUGE,
 			   "What the agent costs of late, of its CPU budget.",
 			   s.governor.budget > 0 ? s.governor.cost / s.governor.budget : 0);
+	metrics_family(m, "cresset_clock_jumps_total", METRICS_COUNTER,
+		       "How often the wall clock was set by half a second or more.");
+	metrics_uint(m, s.clocks.forward, &(struct metrics_label){"direction", "forward"}, 1);
+	metrics_uint(m, s.clocks.backward, &(struct metrics_label){"direction", "back"}, 1);
+	metrics_one(m, "cresset_suspends_total", METRICS_COUNTER, "How often the machine slept.",
+		    s.clocks.sleeps);
+	metrics_one_double(m, "cresset_suspended_seconds_total", METRICS_COUNTER,
+			   "For how long; that time is in no window.",
+			   (double)s.clocks.sleep_ns * 1e-9);
 	metrics_one(m, "cresset_recorder_restarts_total", METRICS_COUNTER,
 		    "How often the recorder was made anew for a configuration.", s.restarts);
 	metrics_one(m, "cresset_recorder_errors_total", METRICS_COUNTER,

@@ -164,6 +164,32 @@ static bool is_too_large(struct sampler *s, uint64_t now)
 	return large;
 }
 
+/* Was the clock set, did the machine sleep? Then the window ends: the next one has the new date. */
+static bool watch_clocks(struct sampler *s)
+{
+	struct clock_event event;
+	struct clocks now;
+	char text[160];
+
+	clocks_now(&now);
+	pthread_mutex_lock(&s->lock);
+	clock_watch_look(&s->state.clocks, &now, &event);
+	pthread_mutex_unlock(&s->lock);
+	if (event.jump_ns) {
+		snprintf(text, sizeof(text),
+			 "the clock was set %s by %.1f s: windows have the new time from now on",
+			 event.jump_ns > 0 ? "forward" : "back",
+			 (double)(event.jump_ns > 0 ? event.jump_ns : -event.jump_ns) * 1e-9);
+		s->log(s->log_arg, true, text);
+	}
+	if (event.sleep_ns) {
+		snprintf(text, sizeof(text), "the machine slept for %.1f s, which are in no window",
+			 (double)event.sleep_ns * 1e-9);
+		s->log(s->log_arg, false, text);
+	}
+	return event.jump_ns || event.sleep_ns;
+}
+
 /* ---- Another configuration. */
 
 static void retire(struct sampler *s, struct cresset_recorder *next)
@@ -298,13 +324,15 @@ static void *run(void *arg)
 	begin_window(s, s->used_at_ns);
 	while (!atomic_load(&s->stop)) {
 		uint64_t now = clock_now_ns(CLOCK_MONOTONIC);
+		bool odd;
 
 		drained(s, cresset_recorder_poll(s->recorder, timeout_ms(s, now)));
 		nudge_take(&s->nudge);
 		opener_serve(s->opener);
+		odd = watch_clocks(s);
 		now = clock_now_ns(CLOCK_MONOTONIC);
 		atomic_store(&s->progress, now);
-		if (now >= s->window_end_ns || captures_next_cut_ns(s->captures) <= now ||
+		if (odd || now >= s->window_end_ns || captures_next_cut_ns(s->captures) <= now ||
 		    is_too_large(s, now))
 			cut(s, now);
 		take_configuration(s);

@@ -12,6 +12,7 @@
 #define AGENT_SAMPLER_H
 
 #include "agent/captures.h"
+#include "agent/clock_watch.h"
 #include "agent/config.h"
 #include "agent/limits.h"
 #include "agent/nudge.h"
@@ -28,6 +29,7 @@ struct sampler_state {
 	uint64_t window_bytes;			 /* of the window that is being filled */
 	uint64_t tables_evicted, tables_refused; /* of this recorder, for want of memory */
 	uint64_t files_open, files_closed; /* of this recorder; closed: for want of descriptors */
+	struct clock_watch clocks;
 	uint64_t shortened; /* windows cut before their time, as they were too large */
 	uint64_t restarts;  /* of the recorder, for a new configuration */
 	uint64_t errors;    /* windows that the recorder could not give */
