@@ -10,10 +10,10 @@
  * A row says that in a window (time) a stack of a series had a value of a type. Rows stand sorted
  * by type, span, series, stack and time, not by time first: the same stack comes again window after
  * window, so that a stack's id is written once for all its rows of a span, times and values become
- * small numbers that zstd packs well, and a query sums runs without looking at times. A
- * span is four hours of the clock, so that a query of an hour inside a long segment reads the blocks
- * of one span or two, not all. What that trades away is that a stack that is there all day is named
- * six times.
+ * small numbers that zstd packs well, and a query sums runs without looking at times. A span is
+ * three hours of the clock, so that a query of an hour inside a long segment reads the blocks of
+ * one span or two, not all. What that trades away is that a stack that is there all day is named
+ * eight times.
  *
  * A block has some 16,000 rows of one type and span; it begins and ends between two stacks, and has
  * the windows of its span. Each column is a run of base-128 numbers: stack ids as differences (from
@@ -21,8 +21,8 @@
  * span's first at each stack), and values divided by a number that all of the block's have in
  * common. A column is kept as it is where zstd does not help.
  *
- * Version 1 had no such spans: a block's span was all windows. It is still read, and merged into new
- * segments.
+ * Version 1 had no such spans: a block's span was all windows. It is still read, and merged into
+ * new segments.
  *
  * All ids are those of one dictionary (dict.h), whose number the index has. Everything in a file is
  * checked when it is read; a block that does not fit its checksum is -EBADMSG and the others can

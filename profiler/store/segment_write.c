@@ -14,7 +14,7 @@
 enum { LEVEL = 3 };
 
 /* Shorter is faster for an hour of a day, longer for the day: measured, see README.md. */
-#define SPAN_NS (INT64_C(4) * 3600 * 1000000000)
+#define SPAN_NS (INT64_C(3) * 3600 * 1000000000)
 
 int segment_writer_init(struct segment_writer *w, int fd, uint32_t dict)
 {

@@ -345,9 +345,10 @@ static void test_old_segments(void **state)
 	struct store_stats stats;
 	struct store *s;
 
-	/* Three hours of windows of two minutes, in two spans; more of that day come when it is merged. */
+	/* Three hours of windows of two minutes, in two spans; more of that day come when it is
+	 * merged. */
 	f.step_ns = 120 * SECOND_NS;
-	f.start_ns = f.start_ns / DAY_NS * DAY_NS + 6 * HOUR_NS;
+	f.start_ns = f.start_ns / DAY_NS * DAY_NS + 8 * HOUR_NS;
 	s = open_store(folder, false);
 	append(s, &f, 0, WINDOWS);
 	maintain(s, f.start_ns + 2 * DAY_NS);
