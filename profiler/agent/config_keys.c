@@ -45,8 +45,7 @@ static const struct config_row rows[] = {
 	    "some waits are recorded, with weights"),
 	ROW("agent", "cpu_budget", "PERCENT", "0.5", PERCENT, agent.cpu_budget, 0.01, 100, PROCESS,
 	    NULL,
-	    "of each CPU, that the agent may use, all in all; freq is lowered before it is used "
-	    "up"),
+	    "of each CPU, that the agent itself may use; freq is lowered before it is used up"),
 	ROW("agent", "max_memory", "BYTES", "256M", BYTES, agent.max_memory_bytes, 64 << 20, 0,
 	    PROCESS, NULL, "of unwind tables, symbols, labels, queues and caches together"),
 	ROW("agent", "inlines", "yes|no", "yes", YES, agent.inlines, 0, 0, NAMES, NULL,

@@ -62,14 +62,14 @@ static void change(struct governor *g, unsigned int hz, bool up)
 	g->lowered += !up;
 }
 
-unsigned int governor_window(struct governor *g, uint64_t cpu_ns, uint64_t bpf_ns, uint64_t wall_ns)
+unsigned int governor_window(struct governor *g, uint64_t cpu_ns, uint64_t wall_ns)
 {
 	double cost;
 	bool much;
 
 	if (!wall_ns)
 		return g->hz;
-	cost = ((double)cpu_ns + (double)bpf_ns) / (double)wall_ns / g->n_cpus;
+	cost = (double)cpu_ns / (double)wall_ns / g->n_cpus;
 	/* After a step what was before says nothing of what is now. */
 	g->cost = g->windows == 0 ? cost : g->cost + WEIGHT * (cost - g->cost);
 	g->windows++;

@@ -35,11 +35,11 @@ struct governor {
 
 void governor_init(struct governor *g, double budget, unsigned int n_cpus, unsigned int top_hz);
 /*
- * After a window: CPU time of the process, time in BPF programs (0: unknown, or already in the
- * former), and the window's length. Returns the frequency for what follows.
+ * After a window: CPU time of the process, and the window's length. Returns the frequency for what
+ * follows. What following switches costs in the kernel is not in it: that has a budget of its own
+ * (overhead_budget), and does not depend on the frequency.
  */
-unsigned int governor_window(struct governor *g, uint64_t cpu_ns, uint64_t bpf_ns,
-			     uint64_t wall_ns);
+unsigned int governor_window(struct governor *g, uint64_t cpu_ns, uint64_t wall_ns);
 /* The next lower and higher steps; the same at the ends. */
 unsigned int governor_step_down(unsigned int hz);
 unsigned int governor_step_up(unsigned int hz, unsigned int top_hz);

@@ -67,18 +67,7 @@ static uint64_t own_cpu_ns(void)
 	       ((uint64_t)u.ru_utime.tv_usec + (uint64_t)u.ru_stime.tv_usec) * 1000;
 }
 
-static uint64_t stat_of(const struct cresset_profile *p, const char *name)
-{
-	for (size_t i = 0; i < cresset_profile_n_stats(p); i++) {
-		struct cresset_stat stat = cresset_profile_stat(p, i);
-
-		if (!strcmp(cresset_profile_string(p, stat.name), name))
-			return stat.value;
-	}
-	return 0;
-}
-
-static void govern(struct sampler *s, uint64_t bpf_ns)
+static void govern(struct sampler *s)
 {
 	uint64_t cpu = own_cpu_ns(), now = clock_now_ns(CLOCK_MONOTONIC);
 	struct cresset_error err = {.text = ""};
@@ -88,7 +77,7 @@ static void govern(struct sampler *s, uint64_t bpf_ns)
 	cresset_recorder_get_stats(s->recorder, &stats);
 	pthread_mutex_lock(&s->lock);
 	old = s->state.governor.hz;
-	hz = governor_window(&s->state.governor, cpu - s->used_cpu_ns, bpf_ns, now - s->used_at_ns);
+	hz = governor_window(&s->state.governor, cpu - s->used_cpu_ns, now - s->used_at_ns);
 	s->state.kernel_memory_bytes = stats.kernel_memory_bytes;
 	s->state.table_memory_bytes = stats.table_memory_bytes;
 	s->state.tables_evicted = stats.tables_evicted;
@@ -136,15 +125,13 @@ static void cut(struct sampler *s, uint64_t now)
 {
 	struct cresset_error err = {.text = ""};
 	struct cresset_profile *p = NULL;
-	uint64_t bpf_ns;
 
 	if (cresset_recorder_take(s->recorder, &p, &err) < 0) {
 		note_error(s, err.text);
 		s->sequence++;
 	} else {
-		bpf_ns = stat_of(p, "overhead.self_ns");
 		push(s, p, s->recorder);
-		govern(s, bpf_ns);
+		govern(s);
 	}
 	captures_cut(s->captures, now, s->sequence);
 	begin_window(s, now);

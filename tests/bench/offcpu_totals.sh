@@ -70,6 +70,9 @@ for program in waits waits_fp; do
 			printf "- it counts waiting for a CPU as waiting: %.1f %% of its time ends in an interrupt or on the way to user mode; here %.1f %% are runnable, by name\n",
 				percent(preempted, all), percent(wait_cpu, total)
 			printf "- the profiler itself is in stacks of %.1f %% of its time, and of %.1f %% here\n", percent(own, all), percent(ours_own, total)
+			print "- what its own programs take (several us a switch, see the storm) is in the waits of whoever runs next: most of a thread"
+			print "  that waits thousands of times a second (fsync); ours are those that the threads measure (tests/e2e/test_offcpu_waits.sh)"
+			print "- spinners wait as long as others run, and the two do not begin at the same moment: in turn the one or the other has more"
 			print "- its user stacks go by frame pointers: where libc, or the program, has none, the caller is lost"
 		}' theirs.list ours.folded
 	grep -E '^(samples|waits) ' ours.err

@@ -38,7 +38,7 @@ static struct outcome run(struct governor *g, const struct machine *m, size_t n)
 		o.broken += i >= 4 && cost > 1000;
 		o.mean += i + 100 >= n ? cost / 100 : 0;
 		governor_window(g, (uint64_t)(cost / 1000 * g->budget * (double)WINDOW * g->n_cpus),
-				0, WINDOW);
+				WINDOW);
 		o.least = g->hz < o.least ? g->hz : o.least;
 	}
 	o.last = g->hz;
@@ -144,18 +144,7 @@ static void test_hopeless(void **state)
 	governor_init(&g, 0.005, 2, 19);
 	assert_int_equal(run(&g, &m, 100).last, 1);
 	assert_true(g.over);
-	assert_int_equal(governor_window(&g, 1, 1, 0), 1);
-}
-
-/* BPF's time counts too. */
-static void test_bpf(void **state)
-{
-	struct governor g;
-
-	governor_init(&g, 0.005, 1, 19);
-	for (int i = 0; i < 20; i++)
-		governor_window(&g, 0, WINDOW / 100, WINDOW);
-	assert_true(g.hz < 19);
+	assert_int_equal(governor_window(&g, 1, 0), 1);
 }
 
 static void test_memory(void **state)
@@ -217,8 +206,8 @@ int main(void)
 		cmocka_unit_test(test_steps),	 cmocka_unit_test(test_cheap),
 		cmocka_unit_test(test_start),	 cmocka_unit_test(test_expensive),
 		cmocka_unit_test(test_between),	 cmocka_unit_test(test_recovers),
-		cmocka_unit_test(test_hopeless), cmocka_unit_test(test_bpf),
-		cmocka_unit_test(test_memory),	 cmocka_unit_test(test_files),
+		cmocka_unit_test(test_hopeless), cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
