@@ -7,15 +7,7 @@
 . "$SRC/tests/e2e/agent/lib.sh"
 need_bpf
 need curl python3 unshare
-if [ -z "${AGENT_TEST_NAMESPACE:-}" ]; then
-	# Mounts are this test's own.
-	unshare -m true 2>/dev/null || skip "needs a mount namespace"
-	AGENT_TEST_NAMESPACE=1 unshare -m --propagation private "$SRC/tests/e2e/test_agent_stall.sh"
-	result=$?
-	[ $result = 77 ] && exit 77
-	[ $result = 0 ] || fail "in the namespace: $result"
-	finish
-fi
+own_mounts test_agent_stall.sh
 
 waiting_above() {
 	metric_above cresset_windows_waiting "$1"

@@ -24,7 +24,7 @@
 #include "store/match.h"
 #include "store/store.h"
 #include "support/alloc_fail.h"
-#include "support/store_fill.h"
+#include "support/store_must.h"
 
 #define SECOND_NS INT64_C(1000000000)
 #define HOUR_NS	  (3600 * SECOND_NS)
@@ -43,31 +43,6 @@ static struct store *open_store(const char *path, bool read_only)
 	if (r < 0)
 		fail_msg("store_open: %d %s", r, err.text);
 	return s;
-}
-
-static void append(struct store *s, const struct store_fill *f, uint32_t first, uint32_t last)
-{
-	struct cresset_error err = {.text = ""};
-
-	for (uint32_t i = first; i < last; i++) {
-		struct cresset_profile *p;
-
-		assert_int_equal(store_fill_window(f, i, &p), 0);
-		if (store_append(s, p, &err) < 0)
-			fail_msg("append %u: %s", i, err.text);
-		cresset_profile_free(p);
-	}
-}
-
-static void maintain(struct store *s, int64_t now_ns)
-{
-	struct cresset_error err = {.text = ""};
-	int r;
-
-	while ((r = store_maintain(s, now_ns, &err)) > 0)
-		;
-	if (r < 0)
-		fail_msg("maintain: %s", err.text);
 }
 
 /* The answer to a query for all types, as text. */
@@ -123,7 +98,7 @@ static void test_append_and_query(void **state)
 	struct store_stats stats;
 	char *none;
 
-	append(s, &f, 0, 20);
+	store_must_append(s, &f, 0, 20);
 	assert_windows(s, &f, 0, 20);
 	assert_windows(s, &f, 3, 4);
 	assert_windows(s, &f, 5, 17);
@@ -134,7 +109,7 @@ static void test_append_and_query(void **state)
 	free(none);
 	reader = open_store(folder, true);
 	assert_windows(reader, &f, 0, 20);
-	append(s, &f, 20, 21);
+	store_must_append(s, &f, 20, 21);
 	assert_windows(reader, &f, 0, 21);
 	assert_int_equal(store_append(reader, NULL, NULL), -EROFS);
 	assert_int_equal(store_stats(s, &stats, NULL), 0);
@@ -147,7 +122,7 @@ static void test_append_and_query(void **state)
 	store_close(s);
 	/* As it was, when it is opened again; and the dictionary goes on. */
 	s = open_store(folder, false);
-	append(s, &f, 21, 30);
+	store_must_append(s, &f, 21, 30);
 	assert_windows(s, &f, 0, 30);
 	assert_int_equal(store_stats(s, &stats, NULL), 0);
 	assert_int_equal(stats.series, 6);
@@ -162,7 +137,7 @@ static void test_match_and_labels(void **state)
 	struct store *s = open_store(folder, false);
 	char *all, *one, *none, *want;
 
-	append(s, &f, 0, 6);
+	store_must_append(s, &f, 0, 6);
 	all = answer(s, 0, 0, "service=~\"service[0-9]\",host=\"here\"", service_comm, 2, NULL);
 	want = store_fill_expected(&f, 0, 6, service_comm, 2);
 	assert_string_equal(all, want);
@@ -201,16 +176,16 @@ static void test_compaction(void **state)
 	f.step_ns = 20 * SECOND_NS;
 	f.start_ns = f.start_ns / (24 * HOUR_NS) * 24 * HOUR_NS + 22 * HOUR_NS;
 	s = open_store(folder, false);
-	append(s, &f, 0, 560); /* over midnight */
+	store_must_append(s, &f, 0, 560); /* over midnight */
 	before = answer(s, 0, 0, NULL, service_comm, 2, NULL);
-	maintain(s, f.start_ns + 30 * 60 * SECOND_NS);
+	store_must_maintain(s, f.start_ns + 30 * 60 * SECOND_NS);
 	assert_int_equal(store_stats(s, &stats, NULL), 0);
 	/* Minutes of this hour, but for two near now; the rest of the day, and the next one. */
 	assert_int_equal(stats.segments, 58 + 2 * 3 + 1 + 1);
 	assert_int_equal(stats.windows, 560);
 	assert_windows(s, &f, 0, 560);
 	assert_windows(s, &f, 3, 90); /* whole minutes */
-	maintain(s, f.start_ns + 48 * HOUR_NS);
+	store_must_maintain(s, f.start_ns + 48 * HOUR_NS);
 	assert_int_equal(store_stats(s, &stats, NULL), 0);
 	assert_int_equal(stats.segments, 2); /* two days */
 	assert_int_equal(stats.windows, 560);
@@ -221,8 +196,8 @@ static void test_compaction(void **state)
 	assert_string_equal(before, after);
 	assert_int_equal(result.segments, 2);
 	/* One that comes late finds its day. */
-	append(s, &f, 560, 561);
-	maintain(s, f.start_ns + 48 * HOUR_NS);
+	store_must_append(s, &f, 560, 561);
+	store_must_maintain(s, f.start_ns + 48 * HOUR_NS);
 	assert_windows(s, &f, 0, 561);
 	assert_int_equal(store_stats(s, &stats, NULL), 0);
 	assert_int_equal(stats.segments, 2);
@@ -246,8 +221,8 @@ static void test_clock_jumps(void **state)
 		other.start_ns += jumps[i] * HOUR_NS;
 		if (i + 1 == sizeof(jumps) / sizeof(jumps[0]))
 			other.start_ns += HOUR_NS / 2;
-		append(s, &other, 0, 8);
-		maintain(s, other.start_ns);
+		store_must_append(s, &other, 0, 8);
+		store_must_maintain(s, other.start_ns);
 	}
 	for (size_t i = 0; i < sizeof(jumps) / sizeof(jumps[0]); i++) {
 		struct store_fill other = f;
@@ -288,8 +263,8 @@ static void test_retention_by_age(void **state)
 	f.step_ns = HOUR_NS / 2;
 	f.start_ns = f.start_ns / (24 * HOUR_NS) * 24 * HOUR_NS;
 	assert_int_equal(store_open(folder, &o, &s, NULL), 0);
-	append(s, &f, 0, 4 * 48);
-	maintain(s, f.start_ns + 4 * 24 * HOUR_NS + HOUR_NS);
+	store_must_append(s, &f, 0, 4 * 48);
+	store_must_maintain(s, f.start_ns + 4 * 24 * HOUR_NS + HOUR_NS);
 	assert_int_equal(store_stats(s, &stats, NULL), 0);
 	assert_true(stats.expired > 0 && stats.expired_windows >= 96);
 	assert_int_equal(stats.windows + stats.expired_windows, 4 * 48);
@@ -309,12 +284,12 @@ static void test_clock_ahead(void **state)
 	struct store *s;
 
 	assert_int_equal(store_open(folder, &o, &s, NULL), 0);
-	append(s, &f, 0, 8);
+	store_must_append(s, &f, 0, 8);
 	store_close(s);
 	assert_int_equal(store_open(folder, &o, &s, NULL), 0);
-	maintain(s, f.start_ns + 10 * 365 * 24 * HOUR_NS);
-	maintain(s, f.start_ns + 10 * 365 * 24 * HOUR_NS + 10 * SECOND_NS);
-	maintain(s, f.start_ns + 90 * SECOND_NS); /* put right */
+	store_must_maintain(s, f.start_ns + 10 * 365 * 24 * HOUR_NS);
+	store_must_maintain(s, f.start_ns + 10 * 365 * 24 * HOUR_NS + 10 * SECOND_NS);
+	store_must_maintain(s, f.start_ns + 90 * SECOND_NS); /* put right */
 	assert_int_equal(store_stats(s, &stats, NULL), 0);
 	assert_int_equal(stats.expired, 0);
 	assert_windows(s, &f, 0, 8);
@@ -357,8 +332,8 @@ static void test_retention_by_size(void **state)
 	assert_int_equal(kind->open(folder, &o, &s, NULL), 0);
 	s->kind = kind;
 	for (uint32_t i = 0; i < 30; i++) {
-		append(s, &f, i, i + 1);
-		maintain(s, f.start_ns + (i + 1) * f.step_ns);
+		store_must_append(s, &f, i, i + 1);
+		store_must_maintain(s, f.start_ns + (i + 1) * f.step_ns);
 		assert_true(folder_bytes(folder) <= o.max_bytes + o.max_bytes / 8);
 	}
 	assert_int_equal(store_stats(s, &stats, NULL), 0);
@@ -423,8 +398,8 @@ static void test_listing(void **state)
 	later = f;
 	later.start_ns += 2 * HOUR_NS;
 	later.services = 4;
-	append(s, &f, 0, 4);
-	append(s, &later, 0, 2);
+	store_must_append(s, &f, 0, 4);
+	store_must_append(s, &later, 0, 2);
 	assert_int_equal(store_labels(s, &q, list_text, &l, NULL), 0);
 	assert_string_equal(l.text, "comm host service ");
 	l.text[0] = '\0';
@@ -483,7 +458,7 @@ static void test_top_and_events(void **state)
 	struct cresset_profile *p, *wall, *off;
 	struct top t = {.n = 0};
 
-	append(s, &f, 0, 10);
+	store_must_append(s, &f, 0, 10);
 	assert_int_equal(store_top(s, &q, "comm", take_top, &t, NULL, NULL), 0);
 	assert_int_equal(t.n, 6);
 	assert_int_equal(store_query(s, &q, &p, NULL, NULL), 0);
@@ -591,8 +566,8 @@ static void test_bad_windows(void **state)
 	cresset_profile_set_time(p, f.start_ns + f.step_ns, f.step_ns);
 	assert_int_equal(store_append(s, p, &err), 0);
 	cresset_profile_free(p);
-	append(s, &f, 0, 1);
-	maintain(s, f.start_ns + 100 * HOUR_NS);
+	store_must_append(s, &f, 0, 1);
+	store_must_maintain(s, f.start_ns + 100 * HOUR_NS);
 	{
 		struct store_result result;
 		char *have = answer(s, 0, 0, NULL, service_comm, 2, &result);
@@ -695,7 +670,7 @@ static void test_orphans(void **state)
 					    "notes.txt"};
 	struct store *s = open_store(folder, false);
 
-	append(s, &f, 0, 3);
+	store_must_append(s, &f, 0, 3);
 	store_close(s);
 	for (size_t i = 0; i < 3; i++) {
 		snprintf(path, sizeof(path), "%s/segments/%s", folder, names[i]);

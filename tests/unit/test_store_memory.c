@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "store/store.h"
-#include "support/store_fill.h"
+#include "support/store_must.h"
 
 enum { WINDOWS = 12 };
 
@@ -39,20 +39,6 @@ static struct store *open_store(const char *folder, bool read_only, uint64_t max
 	return s;
 }
 
-static void append_all(struct store *s)
-{
-	struct cresset_error err = {.text = ""};
-
-	for (uint32_t i = 0; i < WINDOWS; i++) {
-		struct cresset_profile *p = NULL;
-
-		assert_int_equal(store_fill_window(&fill, i, &p), 0);
-		if (store_append(s, p, &err) < 0)
-			fail_msg("window %u: %s", i, err.text);
-		cresset_profile_free(p);
-	}
-}
-
 static int ask(struct store *s, struct cresset_profile **ret, struct cresset_error *err)
 {
 	const struct store_query q = {
@@ -69,7 +55,7 @@ static void test_bounded(void **state)
 	struct cresset_profile *p = NULL;
 	struct store_stats stats;
 
-	append_all(s);
+	store_must_append(s, &fill, 0, WINDOWS);
 	assert_int_equal(store_stats(s, &stats, &err), 0);
 	assert_int_equal(stats.appended, WINDOWS);
 	assert_true(stats.dicts_cut > 0);
@@ -99,7 +85,7 @@ static void test_enough(void **state)
 	struct cresset_profile *p = NULL;
 	struct store_stats stats;
 
-	append_all(s);
+	store_must_append(s, &fill, 0, WINDOWS);
 	assert_int_equal(store_stats(s, &stats, &err), 0);
 	assert_int_equal(stats.dicts_cut, 0);
 	assert_int_equal(ask(s, &p, &err), 0);

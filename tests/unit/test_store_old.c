@@ -27,7 +27,7 @@
 #include "store/segment.h"
 #include "store/segment_file.h"
 #include "store/store.h"
-#include "support/store_fill.h"
+#include "support/store_must.h"
 
 #define SECOND_NS INT64_C(1000000000)
 #define HOUR_NS	  (3600 * SECOND_NS)
@@ -249,31 +249,6 @@ static struct store *open_store(const char *path, bool read_only)
 	return s;
 }
 
-static void append(struct store *s, const struct store_fill *f, uint32_t first, uint32_t last)
-{
-	struct cresset_error err = {.text = ""};
-
-	for (uint32_t i = first; i < last; i++) {
-		struct cresset_profile *p;
-
-		assert_int_equal(store_fill_window(f, i, &p), 0);
-		if (store_append(s, p, &err) < 0)
-			fail_msg("append %u: %s", i, err.text);
-		cresset_profile_free(p);
-	}
-}
-
-static void maintain(struct store *s, int64_t now_ns)
-{
-	struct cresset_error err = {.text = ""};
-	int r;
-
-	while ((r = store_maintain(s, now_ns, &err)) > 0)
-		;
-	if (r < 0)
-		fail_msg("maintain: %s", err.text);
-}
-
 static void assert_windows(struct store *s, const struct store_fill *f, uint32_t first,
 			   uint32_t last)
 {
@@ -350,8 +325,8 @@ static void test_old_segments(void **state)
 	f.step_ns = 120 * SECOND_NS;
 	f.start_ns = f.start_ns / DAY_NS * DAY_NS + 8 * HOUR_NS;
 	s = open_store(folder, false);
-	append(s, &f, 0, WINDOWS);
-	maintain(s, f.start_ns + 2 * DAY_NS);
+	store_must_append(s, &f, 0, WINDOWS);
+	store_must_maintain(s, f.start_ns + 2 * DAY_NS);
 	assert_int_equal(store_stats(s, &stats, NULL), 0);
 	assert_int_equal(stats.segments, 1);
 	assert_windows(s, &f, 0, WINDOWS);
@@ -366,8 +341,8 @@ static void test_old_segments(void **state)
 	store_close(s);
 	assert_int_equal(version(folder, NULL), 1);
 	s = open_store(folder, false);
-	append(s, &f, WINDOWS, WINDOWS + 20);
-	maintain(s, f.start_ns + 2 * DAY_NS);
+	store_must_append(s, &f, WINDOWS, WINDOWS + 20);
+	store_must_maintain(s, f.start_ns + 2 * DAY_NS);
 	assert_int_equal(store_stats(s, &stats, NULL), 0);
 	assert_int_equal(stats.segments, 1);
 	assert_int_equal(stats.damaged, 0);

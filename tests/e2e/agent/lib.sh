@@ -144,3 +144,15 @@ query() {
 	shift
 	"$CRESSET" query --store "$store" "$@" >query.out 2>query.err || fail "query $*: $(cat query.err)"
 }
+
+# own_mounts SCRIPT: the rest of this test is run with mounts of its own.
+own_mounts() {
+	local result
+	[ -z "${AGENT_TEST_NAMESPACE:-}" ] || return 0
+	unshare -m true 2>/dev/null || skip "needs a mount namespace"
+	AGENT_TEST_NAMESPACE=1 unshare -m --propagation private "$SRC/tests/e2e/$1"
+	result=$?
+	[ $result = 77 ] && exit 77
+	[ $result = 0 ] || fail "in the namespace: $result"
+	finish
+}
