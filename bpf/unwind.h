@@ -136,8 +136,7 @@ struct cresset_unwind_block {
 	__u32 next;	 /* its block id */
 	__u16 n;
 	__u16 dso;
-	__u16 pivots[CRESSET_LINE_ROWS]; /* pc of the first row of line i + 1; the last is not used
-					  */
+	__u16 pivots[CRESSET_LINE_ROWS]; /* pc of the first row of line i + 1 */
 	__u16 pad[8];
 	struct cresset_unwind_row rows[CRESSET_BLOCK_ROWS]; /* behind n: the last one again */
 };
