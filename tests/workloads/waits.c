@@ -6,15 +6,18 @@
  *     waits SECONDS TRUTH KIND…       (all kinds if none is named)
  *
  * Each kind has a thread of its name that waits again and again below its own functions,
- * KIND_outer;KIND_middle;KIND_wait;…, and times every wait: by CLOCK_MONOTONIC, less what
- * CLOCK_THREAD_CPUTIME_ID says it ran in the meantime. How much of that it was runnable is the
- * kernel's own run_delay (/proc/thread-self/schedstat). At the end TRUTH has for each kind:
+ * KIND_outer;KIND_middle;KIND_wait;…, and times every wait: by CLOCK_MONOTONIC, less the time that
+ * it had a CPU in the meantime. That is perf's task clock, from one switch to the next;
+ * CLOCK_THREAD_CPUTIME_ID leaves out interrupts and what the host took of a virtual CPU, several
+ * percent of a thread that writes to a disk. How much of the wait it was runnable is the kernel's
+ * own run_delay (/proc/thread-self/schedstat). At the end TRUTH has for each kind:
  *
- *     KIND tid count off_ns runnable_ns wall_ns cpu_ns outer_ns
+ *     KIND tid count off_ns runnable_ns wall_ns charged_ns outer_ns switches cpu_ns
  *
- * off_ns: blocked and runnable below KIND_wait; runnable_ns: of that; wall_ns and cpu_ns are of the
- * whole thread between its first and its last measurement, outer_ns is from before it was created
- * until it had been joined. The measurements themselves are below KIND_wait too.
+ * off_ns: blocked and runnable below KIND_wait; runnable_ns: of that; switches: how often it left
+ * its CPU there. wall_ns, charged_ns and cpu_ns are of the whole thread between its first and its
+ * last measurement: charged_ns by CLOCK_THREAD_CPUTIME_ID, cpu_ns by the task clock. outer_ns is
+ * from before it was created until it had been joined. The measurements are below KIND_wait too.
  *
  * It begins with a sleep of SETTLE_MS, so that profilers know the program when it matters.
  *
@@ -24,6 +27,8 @@
  * block, but there are more of them than CPUs), still (never switches if its CPU is free).
  */
 #include <fcntl.h>
+#include <inttypes.h>
+#include <linux/perf_event.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -31,6 +36,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include "work.h"
@@ -44,19 +50,20 @@ struct kind {
 	bool wanted;
 	pthread_t thread;
 	atomic_int tid;
-	int schedstat;
-	uint64_t count, off_ns, runnable_ns, wall_ns, cpu_ns;
-	uint64_t begin_ns, begin_cpu_ns, born_ns, outer_ns;
+	int schedstat, task_clock;
+	uint64_t count, switches, off_ns, runnable_ns, wall_ns, charged_ns, cpu_ns;
+	uint64_t begin_ns, begin_charged_ns, begin_cpu_ns, born_ns, outer_ns;
 };
 
 enum { SETTLE_MS = 400 };
 
 struct moment {
-	uint64_t wall_ns, cpu_ns, delay_ns;
+	uint64_t wall_ns, cpu_ns, delay_ns, switches;
 };
 
 static atomic_bool over;
 static const char *folder_file;
+static const char blocks[1 << 20];
 static int pipe_ends[2], poll_ends[2], file = -1, n_cpus;
 static sem_t semaphore, none;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -76,20 +83,45 @@ static uint64_t run_delay_ns(const struct kind *k)
 	return delay;
 }
 
+static uint64_t switches(void)
+{
+	struct rusage u;
+
+	return getrusage(RUSAGE_THREAD, &u) ? 0 : (uint64_t)(u.ru_nvcsw + u.ru_nivcsw);
+}
+
+static int task_clock_open(void)
+{
+	struct perf_event_attr attr = {.type = PERF_TYPE_SOFTWARE,
+				       .size = sizeof(attr),
+				       .config = PERF_COUNT_SW_TASK_CLOCK};
+
+	return (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+}
+
+static uint64_t task_clock_ns(const struct kind *k)
+{
+	uint64_t ns = 0;
+
+	return read(k->task_clock, &ns, sizeof(ns)) == (ssize_t)sizeof(ns) ? ns : 0;
+}
+
 /* The delay first and last: reading it is no part of the wait. */
 static void begin(const struct kind *k, struct moment *m)
 {
 	m->delay_ns = run_delay_ns(k);
+	m->switches = switches();
 	m->wall_ns = work_clock_ns(CLOCK_MONOTONIC);
-	m->cpu_ns = work_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	m->cpu_ns = task_clock_ns(k);
 }
 
 static void end(struct kind *k, const struct moment *m)
 {
-	uint64_t cpu = work_clock_ns(CLOCK_THREAD_CPUTIME_ID) - m->cpu_ns;
+	uint64_t cpu = task_clock_ns(k) - m->cpu_ns;
 	uint64_t wall = work_clock_ns(CLOCK_MONOTONIC) - m->wall_ns;
 
 	k->off_ns += wall > cpu ? wall - cpu : 0;
+	k->switches += switches() - m->switches;
 	k->runnable_ns += run_delay_ns(k) - m->delay_ns;
 	k->count++;
 }
@@ -160,7 +192,7 @@ CHAIN(condition, ({
 	      pthread_mutex_unlock(&mutex);
       }))
 CHAIN(fsync, ({
-	      if (pwrite(file, "x", 1, (off_t)(k->count % 64) * 4096) == 1)
+	      if (pwrite(file, blocks, sizeof(blocks), 0) > 0)
 		      fsync(file);
       }))
 CHAIN(migrate, sleep_to(work_clock_ns(CLOCK_MONOTONIC) + 3 * NS_OF_MS))
@@ -188,6 +220,7 @@ static void run_condition(struct kind *k)
 }
 static void run_fsync(struct kind *k)
 {
+	sleep_to(work_clock_ns(CLOCK_MONOTONIC) + 10 * NS_OF_MS);
 	fsync_outer(k);
 }
 static void run_spin(struct kind *k)
@@ -271,11 +304,18 @@ static void *start(void *arg)
 	prctl(PR_SET_TIMERSLACK, 1);
 	k->tid = (int)syscall(SYS_gettid);
 	k->schedstat = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+	k->task_clock = task_clock_open();
+	if (k->schedstat < 0 || k->task_clock < 0) {
+		fprintf(stderr, "waits: no schedstat, or no task clock\n");
+		exit(1);
+	}
 	k->begin_ns = work_clock_ns(CLOCK_MONOTONIC);
-	k->begin_cpu_ns = work_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	k->begin_charged_ns = work_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	k->begin_cpu_ns = task_clock_ns(k);
 	while (waker ? running > 0 : !over)
 		k->run(k);
-	k->cpu_ns = work_clock_ns(CLOCK_THREAD_CPUTIME_ID) - k->begin_cpu_ns;
+	k->cpu_ns = task_clock_ns(k) - k->begin_cpu_ns;
+	k->charged_ns = work_clock_ns(CLOCK_THREAD_CPUTIME_ID) - k->begin_charged_ns;
 	k->wall_ns = work_clock_ns(CLOCK_MONOTONIC) - k->begin_ns;
 	if (!waker)
 		running--;
@@ -304,14 +344,15 @@ static int write_truth(const char *path)
 		const struct kind *k = &kinds[i];
 
 		if (k->wanted && k->run == run_never)
-			fprintf(f, "%s %d 0 0 0 %llu 0 %llu\n", k->name, k->tid,
-				(unsigned long long)(work_clock_ns(CLOCK_MONOTONIC) - k->begin_ns),
-				(unsigned long long)(work_clock_ns(CLOCK_MONOTONIC) - k->born_ns));
+			fprintf(f, "%s %d 0 0 0 %" PRIu64 " 0 %" PRIu64 " 0 0\n", k->name, k->tid,
+				work_clock_ns(CLOCK_MONOTONIC) - k->begin_ns,
+				work_clock_ns(CLOCK_MONOTONIC) - k->born_ns);
 		else if (k->wanted)
-			fprintf(f, "%s %d %llu %llu %llu %llu %llu %llu\n", k->name, k->tid,
-				(unsigned long long)k->count, (unsigned long long)k->off_ns,
-				(unsigned long long)k->runnable_ns, (unsigned long long)k->wall_ns,
-				(unsigned long long)k->cpu_ns, (unsigned long long)k->outer_ns);
+			fprintf(f,
+				"%s %d %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64
+				" %" PRIu64 " %" PRIu64 " %" PRIu64 "\n",
+				k->name, k->tid, k->count, k->off_ns, k->runnable_ns, k->wall_ns,
+				k->charged_ns, k->outer_ns, k->switches, k->cpu_ns);
 	}
 	return fclose(f);
 }
@@ -349,6 +390,12 @@ int main(int argc, char **argv)
 	    sem_init(&none, 0, 0))
 		return 1;
 	unlink(path);
+	/* The first task clock of a machine waits for its CPUs to take notice; it is not a
+	 * thread's. */
+	if (task_clock_open() < 0) {
+		perror("waits: no task clock");
+		return 1;
+	}
 	sleep_to(work_clock_ns(CLOCK_MONOTONIC) + SETTLE_MS * NS_OF_MS);
 	for (int i = 0; i < N_KINDS; i++)
 		if (begin_kind(&kinds[i]))
