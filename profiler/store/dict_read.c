@@ -7,13 +7,13 @@
 #include "store/dict_read.h"
 
 #include "core/bulk.h"
+#include "store/dict_stacks.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <zstd.h>
 
-/* Of entries of a kind: far more than a writer puts into one dictionary. */
-enum { MAX_COUNT = 1 << 22, PAGE_ENTRIES = 256 };
+enum { PAGE_ENTRIES = 256 };
 /* So many stacks say how many frames the others will have, and room is made for them, within
  * reason: it is a guess. */
 enum { TYPICAL_STACKS = 256, MAX_FRAMES_AHEAD = 1 << 23 };
@@ -41,6 +41,7 @@ struct kind {
 
 struct dict_reader {
 	struct catalog *catalog;
+	pthread_mutex_t lock; /* of the catalogue, while stacks are read on another thread */
 	uint32_t dict;
 	int error;
 	uint64_t missing; /* stacks */
@@ -56,12 +57,6 @@ struct dict_reader {
 	struct kind kinds[DICT_KINDS];
 	struct dict_code codes[DICT_KINDS];
 };
-
-/* The catalogue has no checksums of its own. */
-static bool is_sound(const struct catalog_chunk *c)
-{
-	return c->first && c->first < MAX_COUNT && c->n && c->n <= DICT_CHUNK_ENTRIES;
-}
 
 int dict_reader_new(struct catalog *c, uint32_t dict, struct dict_reader **ret,
 		    struct cresset_error *err)
@@ -79,13 +74,14 @@ int dict_reader_new(struct catalog *c, uint32_t dict, struct dict_reader **ret,
 	arena_init(&d->arena);
 	vec_init(&d->plain, 1);
 	vec_init(&d->mapped, 1);
+	pthread_mutex_init(&d->lock, NULL);
 	for (size_t i = 0; i < DICT_KINDS; i++)
 		dict_code_init(&d->codes[i], (enum dict_kind)i);
 	for (size_t i = 0; i < DICT_KINDS && r == 0; i++) {
 		struct catalog_chunk chunk;
 
 		r = catalog_chunk(c, dict, (uint32_t)i, INT32_MAX, &chunk, err);
-		if (r == 0 && is_sound(&chunk))
+		if (r == 0 && dict_chunk_is_sound(&chunk))
 			d->kinds[i].count = chunk.first + chunk.n - 1;
 		else if (r == 0)
 			d->damaged++;
@@ -117,6 +113,7 @@ void dict_reader_free(struct dict_reader *d)
 	arena_release(&d->arena);
 	vec_release(&d->plain);
 	vec_release(&d->mapped);
+	pthread_mutex_destroy(&d->lock);
 	free(d);
 }
 
@@ -195,17 +192,20 @@ static int open_chunk(struct dict_reader *d, enum dict_kind kind, uint32_t id, u
 		      uint32_t *ret_n)
 {
 	struct catalog_chunk chunk;
-	int r = catalog_chunk(d->catalog, d->dict, kind, id, &chunk, NULL);
+	int r;
 
 	*ret_first = id;
 	*ret_n = 1;
-	if (r == 0 && (!is_sound(&chunk) || id - chunk.first >= chunk.n))
-		return -ENOENT;
+	pthread_mutex_lock(&d->lock);
+	r = catalog_chunk(d->catalog, d->dict, kind, id, &chunk, NULL);
+	if (r == 0 && (!dict_chunk_is_sound(&chunk) || id - chunk.first >= chunk.n))
+		r = -ENOENT;
 	if (r == 0) {
 		*ret_first = chunk.first;
 		*ret_n = chunk.n;
 		r = dict_unpack(d->zstd, chunk.data, chunk.size, &d->plain);
 	}
+	pthread_mutex_unlock(&d->lock);
 	if (r == -EBADMSG || r == -ENOENT)
 		return -ENOENT;
 	if (r < 0)
@@ -408,36 +408,29 @@ static int add_location(struct dict_reader *d, struct cresset_profile *p, uint32
 	return r;
 }
 
-/* A chunk of stacks, unpacked and read up to some entry; and that entry in the profile. */
-struct stack_chunk {
-	struct bytes_in in;
-	struct vec plain;
-	struct dict_entry entry;
-	uint32_t next; /* the id that is read next; 0: no chunk */
-	uint32_t end;  /* past the last */
-	/* Its locations in the profile, root first, of which this many are those of the stack that
-	 * was added last. Stacks share most of their frames with the one before. */
+/* What is kept while stacks are added. */
+struct stack_adder {
+	/* Of the stack that was added last, in the profile, root first: the next one shares most of
+	 * its frames with it. */
 	struct vec mapped;
-	size_t same;
 	struct vec leaf_first;
 	size_t frames; /* of all that were added */
 };
 
 /* A stack's locations are root first here, leaf first in the profile. */
-static int add_stack(struct dict_reader *d, struct cresset_profile *p, struct stack_chunk *c,
-		     uint32_t *ret_id)
+static int add_stack(struct dict_reader *d, struct cresset_profile *p, struct stack_adder *a,
+		     const struct dict_stack *s, const uint32_t *frames, uint32_t *ret_id)
 {
-	const struct dict_entry *e = &c->entry;
 	uint32_t *mapped, *out, n = d->kinds[DICT_LOCATION].count;
 
-	c->mapped.n = c->leaf_first.n = 0;
-	if (vec_reserve(&c->mapped, e->n + 1) < 0 || vec_reserve(&c->leaf_first, e->n + 1) < 0)
+	a->mapped.n = a->leaf_first.n = 0;
+	if (vec_reserve(&a->mapped, s->n + 1ul) < 0 || vec_reserve(&a->leaf_first, s->n + 1ul) < 0)
 		return -ENOMEM;
-	mapped = c->mapped.data;
-	out = c->leaf_first.data;
-	for (size_t i = c->same; i < e->n; i++) {
+	mapped = a->mapped.data;
+	out = a->leaf_first.data;
+	for (size_t i = s->same; i < s->n; i++) {
 		/* All that there are not share the one for damage. */
-		uint32_t id = e->frames[i] <= n ? e->frames[i] : 0;
+		uint32_t id = frames[i - s->same] <= n ? frames[i - s->same] : 0;
 		int r = 0;
 
 		if (!d->locations[id])
@@ -446,11 +439,10 @@ static int add_stack(struct dict_reader *d, struct cresset_profile *p, struct st
 			return r;
 		mapped[i] = d->locations[id];
 	}
-	for (size_t i = 0; i < e->n; i++)
-		out[e->n - 1 - i] = mapped[i];
-	c->same = e->n;
-	c->frames += e->n;
-	return (is_new(d) ? profile_append_stack : cresset_profile_add_stack)(p, out, e->n, ret_id);
+	for (size_t i = 0; i < s->n; i++)
+		out[s->n - 1 - i] = mapped[i];
+	a->frames += s->n;
+	return (is_new(d) ? profile_append_stack : cresset_profile_add_stack)(p, out, s->n, ret_id);
 }
 
 static int add_missing(struct dict_reader *d, struct cresset_profile *p, uint32_t *ret_id)
@@ -462,50 +454,42 @@ static int add_missing(struct dict_reader *d, struct cresset_profile *p, uint32_
 	return r ?: cresset_profile_add_stack(p, &location, 1, ret_id);
 }
 
-/* Reads on to stack id. -ENOENT: it is damaged. */
-static int seek_stack(struct dict_reader *d, struct stack_chunk *c, uint32_t id)
-{
-	struct vec swap = c->plain;
-	uint32_t n;
-	int r = 0;
-
-	if (!c->next || id >= c->end) {
-		/* The entries of other kinds are unpacked into the same place meanwhile. */
-		c->next = 0;
-		r = open_chunk(d, DICT_STACK, id, &c->next, &n);
-		if (r < 0) {
-			c->next = 0;
-			return r;
-		}
-		c->plain = d->plain;
-		d->plain = swap;
-		c->in = bytes_in(c->plain.data, c->plain.n);
-		c->end = c->next + n;
-	}
-	while (c->next <= id && r == 0) {
-		r = dict_decode(&d->codes[DICT_STACK], &c->in, &c->entry);
-		if (c->entry.shared < c->same)
-			c->same = c->entry.shared;
-		c->next++;
-	}
-	if (r == -EBADMSG) {
-		c->next = 0;
-		return -ENOENT;
-	}
-	return r;
-}
-
 static int make_room(struct cresset_profile *p, size_t n, size_t n_frames)
 {
 	return profile_reserve_stacks(p, n,
 				      n_frames < MAX_FRAMES_AHEAD ? n_frames : MAX_FRAMES_AHEAD);
 }
 
+/* The batch's stacks into the profile, of n in all. */
+static int add_batch(struct dict_reader *d, struct cresset_profile *p, struct stack_adder *a,
+		     const struct dict_batch *b, size_t n, uint32_t *ret_ids)
+{
+	const struct dict_stack *stacks = b->stacks.data;
+	const uint32_t *frames = b->frames.data;
+	int r = b->result;
+
+	for (size_t i = 0; i < b->n && r == 0; i++) {
+		size_t done = b->first + i;
+
+		if (done == TYPICAL_STACKS)
+			r = make_room(p, n - done, a->frames / done * (n - done));
+		if (r == 0 && i >= b->stacks.n) {
+			r = add_missing(d, p, &ret_ids[done]);
+		} else if (r == 0) {
+			r = add_stack(d, p, a, &stacks[i], frames, &ret_ids[done]);
+			frames += stacks[i].n - stacks[i].same;
+		}
+	}
+	return r;
+}
+
 int dict_reader_stacks(struct dict_reader *d, struct cresset_profile *p, const uint32_t *stacks,
 		       size_t n, uint32_t *ret_ids)
 {
-	struct stack_chunk chunk = {.next = 0};
-	int r = 0;
+	struct stack_adder a = {.frames = 0};
+	const struct dict_batch *b;
+	struct dict_stacks *s;
+	int r;
 
 	d->fresh = !cresset_profile_n_stacks(p) && !cresset_profile_n_locations(p) &&
 		   !cresset_profile_n_functions(p);
@@ -513,25 +497,16 @@ int dict_reader_stacks(struct dict_reader *d, struct cresset_profile *p, const u
 		d->locations = calloc(d->kinds[DICT_LOCATION].count + (size_t)1, sizeof(uint32_t));
 	if (!d->locations)
 		return -ENOMEM;
-	vec_init(&chunk.plain, 1);
-	vec_init(&chunk.mapped, sizeof(uint32_t));
-	vec_init(&chunk.leaf_first, sizeof(uint32_t));
-	for (size_t i = 0; i < n && r == 0; i++) {
-		if (i == TYPICAL_STACKS)
-			r = make_room(p, n - i, chunk.frames / i * (n - i));
-		if (r < 0 || !stacks[i]) {
-			ret_ids[i] = 0;
-			continue;
-		}
-		r = stacks[i] > d->kinds[DICT_STACK].count ? -ENOENT
-							   : seek_stack(d, &chunk, stacks[i]);
-		if (r == 0)
-			r = add_stack(d, p, &chunk, &ret_ids[i]);
-		else if (r == -ENOENT)
-			r = add_missing(d, p, &ret_ids[i]);
-	}
-	vec_release(&chunk.mapped);
-	vec_release(&chunk.leaf_first);
-	vec_release(&chunk.plain);
+	r = dict_stacks_new(d->catalog, &d->lock, d->dict, d->kinds[DICT_STACK].count, stacks, n,
+			    &s);
+	if (r < 0)
+		return r;
+	vec_init(&a.mapped, sizeof(uint32_t));
+	vec_init(&a.leaf_first, sizeof(uint32_t));
+	while (r == 0 && (b = dict_stacks_next(s)))
+		r = add_batch(d, p, &a, b, n, ret_ids);
+	vec_release(&a.mapped);
+	vec_release(&a.leaf_first);
+	dict_stacks_free(s);
 	return r ?: d->error;
 }

@@ -30,8 +30,8 @@ const char *dict_reader_string(struct dict_reader *d, uint32_t id);
 const struct cresset_label *dict_reader_series(struct dict_reader *d, uint32_t id, size_t *ret_n);
 
 /*
- * ret_ids[i] becomes the profile's id of stack stacks[i]; stacks in rising order. Called for one
- * profile only.
+ * ret_ids[i] becomes the profile's id of stack stacks[i]; stacks in rising order, from 1. Called
+ * for one profile only.
  */
 int dict_reader_stacks(struct dict_reader *d, struct cresset_profile *p, const uint32_t *stacks,
 		       size_t n, uint32_t *ret_ids);

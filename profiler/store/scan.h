@@ -56,6 +56,10 @@ void scan_release(struct scan *s);
 /* -EAGAIN: undo what was given, and run it again (at most SCAN_TRIES times in all). */
 int scan_run(struct scan *s, bool last_try);
 
+/* All rows of an open segment, whose windows are chosen; -errno, of rows() too. Blocks that do not
+ * read well set `damaged`. rows() may be called on another thread, never on two at once. */
+int scan_blocks(struct scan *s, const struct segment *seg);
+
 /* A label's value as text: in buf where it is a number. */
 const char *scan_label_text(struct dict_reader *d, const struct cresset_label *l, char buf[64]);
 /* The label with that key, or NULL. */
