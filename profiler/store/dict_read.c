@@ -46,7 +46,7 @@ struct dict_reader {
 	int error;
 	uint64_t missing; /* stacks */
 	uint64_t damaged; /* chunks of other kinds */
-	bool fresh;	  /* the profile had nothing before */
+	bool fresh;	  /* the profile had nothing before this reader */
 	struct arena arena;
 	ZSTD_DCtx *zstd;
 	struct vec plain;
@@ -491,10 +491,11 @@ int dict_reader_stacks(struct dict_reader *d, struct cresset_profile *p, const u
 	struct dict_stacks *s;
 	int r;
 
-	d->fresh = !cresset_profile_n_stacks(p) && !cresset_profile_n_locations(p) &&
-		   !cresset_profile_n_functions(p);
-	if (!d->locations)
+	if (!d->locations) {
+		d->fresh = !cresset_profile_n_stacks(p) && !cresset_profile_n_locations(p) &&
+			   !cresset_profile_n_functions(p);
 		d->locations = calloc(d->kinds[DICT_LOCATION].count + (size_t)1, sizeof(uint32_t));
+	}
 	if (!d->locations)
 		return -ENOMEM;
 	r = dict_stacks_new(d->catalog, &d->lock, d->dict, d->kinds[DICT_STACK].count, stacks, n,

@@ -23,7 +23,7 @@ enum {
 	PAGE_STACKS = 1 << PAGE_SHIFT,
 	DEFAULT_MAX_BYTES = 1 << 30,
 	MAX_GROUPS = 65536,
-	SLICE_STACKS = 16384
+	SLICE_STACKS = 65536
 };
 
 /* A set of kept labels. */
