@@ -95,6 +95,16 @@ static size_t entry_files(const struct cache_entry *e)
 	return e->value.index ? symbol_index_files(e->value.index) : 0;
 }
 
+static void drop(struct cache *c, size_t at)
+{
+	struct cache_entry **all = c->entries.data;
+
+	c->bytes -= entry_bytes(all[at]);
+	c->files -= entry_files(all[at]);
+	free_entry(all[at]);
+	all[at] = all[--c->entries.n];
+}
+
 static void drop_least_used(struct cache *c)
 {
 	struct cache_entry **all = c->entries.data;
@@ -103,10 +113,20 @@ static void drop_least_used(struct cache *c)
 	for (size_t i = 1; i < c->entries.n; i++)
 		if (all[i]->used < all[oldest]->used)
 			oldest = i;
-	c->bytes -= entry_bytes(all[oldest]);
-	c->files -= entry_files(all[oldest]);
-	free_entry(all[oldest]);
-	all[oldest] = all[--c->entries.n];
+	drop(c, oldest);
+}
+
+/* One that has no room even alone goes first: all others would go for it, and then it too. */
+static void drop_too_large(struct cache *c)
+{
+	struct cache_entry **all = c->entries.data;
+
+	for (size_t i = c->entries.n; i-- > 0;) {
+		if (entry_bytes(all[i]) <= c->max_bytes)
+			continue;
+		drop(c, i);
+		c->dropped_for_bytes++;
+	}
 }
 
 void cache_trim(struct cache *c)
@@ -118,6 +138,7 @@ void cache_trim(struct cache *c)
 		c->bytes += entry_bytes(all[i]);
 		c->files += entry_files(all[i]);
 	}
+	drop_too_large(c);
 	for (; c->entries.n && c->bytes > c->max_bytes; c->dropped_for_bytes++)
 		drop_least_used(c);
 	for (; c->files > c->max_files || c->entries.n > CACHE_MAX_ENTRIES; c->dropped_for_files++)

@@ -5,7 +5,7 @@
  * Values are found by a text key that says what they were made of ("b:<build-id>", "f:<device,
  * inode, mtime, size>", …). The one that was not used for longest leaves first when the values,
  * whose size may grow while they are used, are more than the limit, hold more descriptors open than
- * they may, or are more than CACHE_MAX_ENTRIES.
+ * they may, or are more than CACHE_MAX_ENTRIES. One that is larger than the limit does not stay.
  */
 #ifndef SYMBOLIZE_CACHE_H
 #define SYMBOLIZE_CACHE_H

@@ -414,6 +414,43 @@ static void a_binary_is_indexed_once(void **state)
 	}
 }
 
+/* What is kept of them afterwards, with a limit, and what left. */
+static uint64_t bytes_kept(const char *const *names, size_t n, uint64_t max_bytes,
+			   uint64_t *ret_evicted)
+{
+	struct cresset_symbolizer_options o = no_dirs();
+	struct cresset_symbolizer_stats stats;
+	struct run r;
+
+	o.max_bytes = max_bytes;
+	r = run_new(&o);
+	for (size_t i = 0; i < n; i++)
+		fixture_location(r.p, file_mapping(&r, names[i], ""), 0x1000);
+	run_resolve(&r);
+	cresset_symbolizer_get_stats(r.s, &stats);
+	*ret_evicted = stats.evicted;
+	run_free(&r);
+	return stats.bytes;
+}
+
+static void what_has_no_room_displaces_nothing(void **state)
+{
+	static const char *const large[] = {"noid"}, *const small[] = {"stripped"},
+				 *const both[] = {"stripped", "noid"};
+	uint64_t large_bytes, small_bytes, evicted;
+
+	need_sample();
+	large_bytes = bytes_kept(large, 1, 0, &evicted);
+	small_bytes = bytes_kept(small, 1, 0, &evicted);
+	assert_int_equal(evicted, 0);
+	assert_true(small_bytes && small_bytes < large_bytes);
+	assert_int_equal(bytes_kept(both, 2, large_bytes - 1, &evicted), small_bytes);
+	assert_int_equal(evicted, 1);
+	/* It has room, but not beside others: the one that was used last stays. */
+	assert_int_equal(bytes_kept(both, 2, large_bytes, &evicted), large_bytes);
+	assert_int_equal(evicted, 1);
+}
+
 /* Of two binaries with debug information one may be held open. */
 static void files_are_limited(void **state)
 {
@@ -648,6 +685,7 @@ int main(void)
 		cmocka_unit_test(a_replaced_binary_names_nothing),
 		cmocka_unit_test(hostile_paths_are_no_trouble),
 		cmocka_unit_test(a_binary_is_indexed_once),
+		cmocka_unit_test(what_has_no_room_displaces_nothing),
 		cmocka_unit_test(what_is_resolved_is_left_alone),
 		cmocka_unit_test(files_are_limited),
 		cmocka_unit_test(kernel_addresses_are_of_the_list),
