@@ -220,7 +220,7 @@ static struct entry *entry_of(struct dict_reader *d, struct kind *k, uint32_t id
 	struct entry **page;
 
 	if (!k->pages)
-		k->pages = calloc(k->count / PAGE_ENTRIES + 1, sizeof(*k->pages));
+		k->pages = calloc(k->count / PAGE_ENTRIES + 1, sizeof(struct entry *));
 	page = k->pages ? &k->pages[id / PAGE_ENTRIES] : NULL;
 	if (page && !*page)
 		*page = calloc(PAGE_ENTRIES, sizeof(**page));
