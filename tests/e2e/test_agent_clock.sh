@@ -9,10 +9,19 @@
 need_bpf
 need curl python3
 
+# The agent's day begins at ten o'clock, whatever the time is: so no jump of this test leaves the day, and no
+# segments of different dates become one of a day. (Those of an hour do; that is one date.)
+base=$(date +%s)
+base=$((base / 86400 * 86400 + 10 * 3600 + 30 - base))
+
 # clock SECONDS-OF-THE-WALL-CLOCK SECONDS-SLEPT
 clock() {
-	echo "$(($1 * 1000000000)) $(($2 * 1000000000))" >clock.new
+	echo "$((($1 + base) * 1000000000)) $(($2 * 1000000000))" >clock.new
 	mv clock.new clock
+}
+
+now() {
+	echo $(($(date +%s) + base))
 }
 
 # more N: so many windows more than there were.
@@ -26,7 +35,7 @@ clock 0 0
 OTEL_SERVICE_NAME=clocked start "$WORKLOADS/asleep" nanosleep busy
 configure clocks <<<'window = 1s'
 store=$TMP/clocks.store
-begin=$(date +%s)
+begin=$(now)
 # shellcheck disable=SC2046 # a list of words
 run_agent clocks env $(trouble)
 more 3
@@ -61,7 +70,7 @@ balanced
 appended=$(metric cresset_store_windows_appended_total)
 kill -TERM "$agent"
 wait "$agent" || fail "it ended with $?"
-end=$(date +%s)
+end=$(now)
 has clocks.err 'the clock was set forward by 18000\.[0-9] s'
 has clocks.err 'the clock was set back by 50400\.[0-9] s'
 has clocks.err 'the machine slept for 7200\.[0-9] s'
