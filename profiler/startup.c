@@ -2,9 +2,10 @@
 /* See startup.h. */
 #include "startup.h"
 
-#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
+
+#include "quiet_thread.h"
 
 static void *work(void *startup)
 {
@@ -32,17 +33,12 @@ static int say_nothing(enum libbpf_print_level level, const char *format, va_lis
  */
 int startup_begin(struct startup *u, struct session *s, struct cresset_error *err)
 {
-	sigset_t all, before;
 	int r;
 
 	memset(u, 0, sizeof(*u));
 	u->session = s;
 	u->print = libbpf_set_print(say_nothing);
-	/* Signals are the business of the program that we are in. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	r = -pthread_create(&u->thread, NULL, work, u);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	r = quiet_thread_start(&u->thread, NULL, work, u);
 	if (!r)
 		return 0;
 	libbpf_set_print(u->print);

@@ -116,29 +116,22 @@ static void drop_least_used(struct cache *c)
 	drop(c, oldest);
 }
 
-/* One that has no room even alone goes first: all others would go for it, and then it too. */
-static void drop_too_large(struct cache *c)
-{
-	struct cache_entry **all = c->entries.data;
-
-	for (size_t i = c->entries.n; i-- > 0;) {
-		if (entry_bytes(all[i]) <= c->max_bytes)
-			continue;
-		drop(c, i);
-		c->dropped_for_bytes++;
-	}
-}
-
 void cache_trim(struct cache *c)
 {
 	struct cache_entry **all = c->entries.data;
 
 	c->bytes = c->files = 0;
-	for (size_t i = 0; i < c->entries.n; i++) {
-		c->bytes += entry_bytes(all[i]);
+	for (size_t i = c->entries.n; i-- > 0;) {
+		size_t bytes = entry_bytes(all[i]);
+
+		c->bytes += bytes;
 		c->files += entry_files(all[i]);
+		if (bytes <= c->max_bytes)
+			continue;
+		/* It has no room even alone; all others would go for it, and then it too. */
+		drop(c, i);
+		c->dropped_for_bytes++;
 	}
-	drop_too_large(c);
 	for (; c->entries.n && c->bytes > c->max_bytes; c->dropped_for_bytes++)
 		drop_least_used(c);
 	for (; c->files > c->max_files || c->entries.n > CACHE_MAX_ENTRIES; c->dropped_for_files++)

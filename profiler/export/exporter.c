@@ -24,11 +24,12 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include "quiet_thread.h"
 
 #define MS_NS UINT64_C(1000000)
 
@@ -541,15 +542,10 @@ static void *run(void *exporter)
 
 static int start_thread(struct exporter *e)
 {
-	sigset_t all, before;
-	int r;
+	int r = quiet_thread_start(&e->thread, NULL, run, e);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	r = pthread_create(&e->thread, NULL, run, e);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	e->running = r == 0;
-	return -r;
+	return r;
 }
 
 static int prepare(struct exporter *e, struct cresset_error *err)

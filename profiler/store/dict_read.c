@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <zstd.h>
 
 enum { PAGE_ENTRIES = 256 };
 /* So many stacks say how many frames the others will have, and room is made for them, within
@@ -40,16 +39,13 @@ struct kind {
 };
 
 struct dict_reader {
-	struct catalog *catalog;
 	pthread_mutex_t lock; /* of the catalogue, while stacks are read on another thread */
-	uint32_t dict;
+	struct dict_chunks chunks;
 	int error;
 	uint64_t missing; /* stacks */
 	uint64_t damaged; /* chunks of other kinds */
 	bool fresh;	  /* the profile had nothing before this reader */
 	struct arena arena;
-	ZSTD_DCtx *zstd;
-	struct vec plain;
 	struct vec mapped; /* scratch: lines of the profile */
 	/* The profile's id of each location, 0: none yet. A large answer asks for a million of
 	 * them, and this fits into a cache as the entries do not. */
@@ -62,31 +58,20 @@ int dict_reader_new(struct catalog *c, uint32_t dict, struct dict_reader **ret,
 		    struct cresset_error *err)
 {
 	struct dict_reader *d = calloc(1, sizeof(*d));
-	int r = 0;
+	int r;
 
 	if (!d)
 		return -ENOMEM;
-	d->zstd = ZSTD_createDCtx();
-	if (!d->zstd)
-		r = -ENOMEM;
-	d->catalog = c;
-	d->dict = dict;
-	arena_init(&d->arena);
-	vec_init(&d->plain, 1);
-	vec_init(&d->mapped, 1);
 	pthread_mutex_init(&d->lock, NULL);
+	r = dict_chunks_init(&d->chunks, c, &d->lock, dict);
+	arena_init(&d->arena);
+	vec_init(&d->mapped, 1);
 	for (size_t i = 0; i < DICT_KINDS; i++)
 		dict_code_init(&d->codes[i], (enum dict_kind)i);
 	for (size_t i = 0; i < DICT_KINDS && r == 0; i++) {
-		struct catalog_chunk chunk;
-
-		r = catalog_chunk(c, dict, (uint32_t)i, INT32_MAX, &chunk, err);
-		if (r == 0 && dict_chunk_is_sound(&chunk))
-			d->kinds[i].count = chunk.first + chunk.n - 1;
-		else if (r == 0)
-			d->damaged++;
-		if (r == -ENOENT)
-			r = 0;
+		r = dict_chunks_last(&d->chunks, (enum dict_kind)i, &d->kinds[i].count, err);
+		d->damaged += r > 0;
+		r = r > 0 ? 0 : r;
 	}
 	if (r < 0) {
 		dict_reader_free(d);
@@ -109,9 +94,8 @@ void dict_reader_free(struct dict_reader *d)
 		dict_code_release(&d->codes[i]);
 	}
 	free(d->locations);
-	ZSTD_freeDCtx(d->zstd);
+	dict_chunks_release(&d->chunks);
 	arena_release(&d->arena);
-	vec_release(&d->plain);
 	vec_release(&d->mapped);
 	pthread_mutex_destroy(&d->lock);
 	free(d);
@@ -186,34 +170,6 @@ static int keep_entry(struct dict_reader *d, enum dict_kind kind, const struct d
 	return 0;
 }
 
-/* The chunk that has id, unpacked. -ENOENT also for one that is damaged; *ret_first and *ret_n say
- * which ids are concerned. */
-static int open_chunk(struct dict_reader *d, enum dict_kind kind, uint32_t id, uint32_t *ret_first,
-		      uint32_t *ret_n)
-{
-	struct catalog_chunk chunk;
-	int r;
-
-	*ret_first = id;
-	*ret_n = 1;
-	pthread_mutex_lock(&d->lock);
-	r = catalog_chunk(d->catalog, d->dict, kind, id, &chunk, NULL);
-	if (r == 0 && (!dict_chunk_is_sound(&chunk) || id - chunk.first >= chunk.n))
-		r = -ENOENT;
-	if (r == 0) {
-		*ret_first = chunk.first;
-		*ret_n = chunk.n;
-		r = dict_unpack(d->zstd, chunk.data, chunk.size, &d->plain);
-	}
-	pthread_mutex_unlock(&d->lock);
-	if (r == -EBADMSG || r == -ENOENT)
-		return -ENOENT;
-	if (r < 0)
-		return fail(d, r);
-	dict_code_begin(&d->codes[kind]);
-	return 0;
-}
-
 /* id is at most the kind's count. NULL: there is no memory. */
 static struct entry *entry_of(struct dict_reader *d, struct kind *k, uint32_t id)
 {
@@ -231,10 +187,10 @@ static struct entry *entry_of(struct dict_reader *d, struct kind *k, uint32_t id
 }
 
 /* Entries that are not there are not looked for again. */
-static void lose(struct dict_reader *d, struct kind *k, uint32_t first, uint32_t n)
+static void lose(struct dict_reader *d, struct kind *k, const struct dict_range *ids)
 {
 	d->damaged++;
-	for (uint32_t i = first; i < first + n && i <= k->count; i++) {
+	for (uint32_t i = ids->first; i < ids->first + ids->n && i <= k->count; i++) {
 		struct entry *e = entry_of(d, k, i);
 
 		if (e)
@@ -242,24 +198,26 @@ static void lose(struct dict_reader *d, struct kind *k, uint32_t first, uint32_t
 	}
 }
 
-static int load_chunk(struct dict_reader *d, enum dict_kind kind, uint32_t id)
+static void load_chunk(struct dict_reader *d, enum dict_kind kind, uint32_t id)
 {
 	struct kind *k = &d->kinds[kind];
+	struct dict_range ids;
 	struct bytes_in in;
-	uint32_t first, n;
-	int r = open_chunk(d, kind, id, &first, &n);
+	int r = dict_chunks_open(&d->chunks, kind, id, &ids);
 
-	in = bytes_in(d->plain.data, d->plain.n);
-	for (uint32_t i = 0; i < n && r == 0 && first + i <= k->count; i++) {
-		struct entry *to = entry_of(d, k, first + i);
+	in = bytes_in(d->chunks.plain.data, d->chunks.plain.n);
+	dict_code_begin(&d->codes[kind]);
+	for (uint32_t i = 0; i < ids.n && r == 0 && ids.first + i <= k->count; i++) {
+		struct entry *to = entry_of(d, k, ids.first + i);
 		struct dict_entry e;
 
 		r = to ? dict_decode(&d->codes[kind], &in, &e) : -ENOMEM;
 		r = r ?: keep_entry(d, kind, &e, to);
 	}
 	if (r == -ENOENT || r == -EBADMSG)
-		lose(d, k, first, n);
-	return r == -ENOMEM ? fail(d, r) : 0;
+		lose(d, k, &ids);
+	else if (r < 0)
+		fail(d, r);
 }
 
 /* NULL: there is none, or it is damaged. */
@@ -498,8 +456,7 @@ int dict_reader_stacks(struct dict_reader *d, struct cresset_profile *p, const u
 	}
 	if (!d->locations)
 		return -ENOMEM;
-	r = dict_stacks_new(d->catalog, &d->lock, d->dict, d->kinds[DICT_STACK].count, stacks, n,
-			    &s);
+	r = dict_stacks_new(&d->chunks, d->kinds[DICT_STACK].count, stacks, n, &s);
 	if (r < 0)
 		return r;
 	vec_init(&a.mapped, sizeof(uint32_t));

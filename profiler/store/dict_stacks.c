@@ -4,29 +4,23 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <zstd.h>
 
-#include "core/second.h"
+#include "store/second.h"
 
 enum {
-	MAX_ID = 1 << 22, /* far more than a writer puts into one dictionary */
 	RING = 16,
 	MANY = 2048, /* stacks that are worth a second thread */
 };
 
 struct dict_stacks {
-	struct catalog *catalog;
-	pthread_mutex_t *catalog_lock;
-	uint32_t dict, count;
+	uint32_t count;
 	const uint32_t *ids;
 	size_t n;
 
 	/* Of whoever unpacks. */
 	size_t at; /* the position of the next stack to be unpacked */
-	ZSTD_DCtx *zstd;
+	struct dict_chunks chunks;
 	struct dict_code code;
-	struct vec packed, plain;
 	struct dict_batch ring[RING];
 
 	bool has_second;
@@ -37,51 +31,23 @@ struct dict_stacks {
 	bool stop;
 };
 
-bool dict_chunk_is_sound(const struct catalog_chunk *c)
-{
-	return c->first && c->first < MAX_ID && c->n && c->n <= DICT_CHUNK_ENTRIES;
-}
-
-/* The chunk that has id, unpacked; *ret says which ids those are. -ENOENT: it is not, or damaged.
- */
-static int open_chunk(struct dict_stacks *s, uint32_t id, struct catalog_chunk *ret)
-{
-	int r;
-
-	*ret = (struct catalog_chunk){.first = id, .n = 1};
-	if (!id || id > s->count)
-		return -ENOENT;
-	s->packed.n = 0;
-	pthread_mutex_lock(s->catalog_lock);
-	r = catalog_chunk(s->catalog, s->dict, DICT_STACK, id, ret, NULL);
-	if (r == 0 && ret->size && !vec_push(&s->packed, ret->data, ret->size))
-		r = -ENOMEM;
-	pthread_mutex_unlock(s->catalog_lock);
-	if (r == 0 && (!dict_chunk_is_sound(ret) || id - ret->first >= ret->n))
-		r = -ENOENT;
-	if (r < 0)
-		*ret = (struct catalog_chunk){.first = id, .n = 1};
-	r = r ?: dict_unpack(s->zstd, s->packed.data, s->packed.n, &s->plain);
-	return r == -EBADMSG ? -ENOENT : r;
-}
-
 /* One more stack of the batch. */
 static int push_stack(struct dict_batch *b, const struct dict_entry *e, size_t same)
 {
 	struct dict_stack stack = {.same = (uint32_t)same, .n = (uint32_t)e->n};
 
-	if (!vec_push(&b->stacks, &stack, 1) ||
+	/* Pushing nothing onto nothing gives NULL, and a stack may be empty. */
+	if (vec_reserve(&b->frames, 1) < 0 || !vec_push(&b->stacks, &stack, 1) ||
 	    !vec_push(&b->frames, e->frames ? e->frames + same : NULL, e->n - same))
 		return -ENOMEM;
 	return 0;
 }
 
-/* Those of its stacks that are asked for; one that is damaged ends it. */
-static int decode(struct dict_stacks *s, const struct catalog_chunk *c, struct dict_batch *b)
+/* Those of the chunk's stacks, from `next` on, that are asked for; one that is damaged ends it. */
+static int decode(struct dict_stacks *s, uint32_t next, struct dict_batch *b)
 {
-	struct bytes_in in = bytes_in(s->plain.data, s->plain.n);
+	struct bytes_in in = bytes_in(s->chunks.plain.data, s->chunks.plain.n);
 	struct dict_entry e = {.n = 0};
-	uint32_t next = c->first;
 	size_t same = 0;
 	int r = 0;
 
@@ -100,18 +66,20 @@ static int decode(struct dict_stacks *s, const struct catalog_chunk *c, struct d
 /* False: there is nothing left. */
 static bool fill(struct dict_stacks *s, struct dict_batch *b)
 {
-	struct catalog_chunk c;
-	int r;
+	struct dict_range ids = {.n = 1};
+	int r = -ENOENT;
 
 	if (s->at == s->n)
 		return false;
 	b->stacks.n = b->frames.n = 0;
 	b->first = s->at;
-	r = open_chunk(s, s->ids[s->at], &c);
-	while (s->at < s->n && s->ids[s->at] - c.first < c.n)
+	ids.first = s->ids[s->at];
+	if (ids.first && ids.first <= s->count)
+		r = dict_chunks_open(&s->chunks, DICT_STACK, ids.first, &ids);
+	while (s->at < s->n && s->ids[s->at] - ids.first < ids.n)
 		s->at++;
 	b->n = s->at - b->first;
-	r = r ?: decode(s, &c, b);
+	r = r ?: decode(s, ids.first, b);
 	b->result = r == -ENOENT ? 0 : r;
 	return true;
 }
@@ -141,30 +109,24 @@ static void *fill_ahead(void *arg)
 	return NULL;
 }
 
-int dict_stacks_new(struct catalog *c, pthread_mutex_t *lock, uint32_t dict, uint32_t count,
-		    const uint32_t *ids, size_t n, struct dict_stacks **ret)
+int dict_stacks_new(const struct dict_chunks *like, uint32_t count, const uint32_t *ids, size_t n,
+		    struct dict_stacks **ret)
 {
 	struct dict_stacks *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return -ENOMEM;
-	s->catalog = c;
-	s->catalog_lock = lock;
-	s->dict = dict;
 	s->count = count;
 	s->ids = ids;
 	s->n = n;
 	dict_code_init(&s->code, DICT_STACK);
-	vec_init(&s->packed, 1);
-	vec_init(&s->plain, 1);
 	for (size_t i = 0; i < RING; i++) {
 		vec_init(&s->ring[i].stacks, sizeof(struct dict_stack));
 		vec_init(&s->ring[i].frames, sizeof(uint32_t));
 	}
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->changed, NULL);
-	s->zstd = ZSTD_createDCtx();
-	if (!s->zstd) {
+	if (dict_chunks_init(&s->chunks, like->catalog, like->lock, like->dict) < 0) {
 		dict_stacks_free(s);
 		return -ENOMEM;
 	}
@@ -188,10 +150,8 @@ void dict_stacks_free(struct dict_stacks *s)
 		vec_release(&s->ring[i].stacks);
 		vec_release(&s->ring[i].frames);
 	}
-	ZSTD_freeDCtx(s->zstd);
+	dict_chunks_release(&s->chunks);
 	dict_code_release(&s->code);
-	vec_release(&s->packed);
-	vec_release(&s->plain);
 	pthread_mutex_destroy(&s->lock);
 	pthread_cond_destroy(&s->changed);
 	free(s);

@@ -9,10 +9,7 @@
 #ifndef STORE_DICT_STACKS_H
 #define STORE_DICT_STACKS_H
 
-#include <pthread.h>
-
-#include "store/catalog.h"
-#include "store/dict_code.h"
+#include "store/dict_chunk.h"
 
 struct dict_stack {
 	uint32_t same; /* frames from the root that are those of the stack before in the batch */
@@ -31,17 +28,14 @@ struct dict_batch {
 struct dict_stacks;
 
 /*
- * ids (rising, the caller's, as is the catalogue) are those that are asked for, of 1 … count. The
- * lock is taken for each use of the catalogue.
+ * ids (rising, the caller's) are those that are asked for, of 1 … count, of the dictionary and with
+ * the lock that `like` has.
  */
-int dict_stacks_new(struct catalog *c, pthread_mutex_t *lock, uint32_t dict, uint32_t count,
-		    const uint32_t *ids, size_t n, struct dict_stacks **ret);
+int dict_stacks_new(const struct dict_chunks *like, uint32_t count, const uint32_t *ids, size_t n,
+		    struct dict_stacks **ret);
 void dict_stacks_free(struct dict_stacks *s);
 /* The next batch, which lasts until the next call; NULL: that was the last. Its `result` may be an
  * error, which ends it. */
 const struct dict_batch *dict_stacks_next(struct dict_stacks *s);
-
-/* The catalogue has no checksums of its own: can this be a chunk? */
-bool dict_chunk_is_sound(const struct catalog_chunk *c);
 
 #endif

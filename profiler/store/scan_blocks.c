@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "core/second.h"
+#include "store/second.h"
 
 /* From so many on a second thread is worth its start. */
 enum { MANY_BLOCKS = 16 };

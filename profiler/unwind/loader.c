@@ -7,12 +7,13 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "quiet_thread.h"
 
 enum { NICE = -10 };
 
@@ -122,19 +123,6 @@ static void *work(void *arg)
 	return NULL;
 }
 
-/* Signals are the business of the program that we are in. */
-static int start(struct loader *l)
-{
-	sigset_t all, before;
-	int r;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	r = pthread_create(&l->thread, NULL, work, l);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return -r;
-}
-
 int loader_new(struct loader **ret)
 {
 	struct loader *l = calloc(1, sizeof(*l));
@@ -150,7 +138,7 @@ int loader_new(struct loader **ret)
 	}
 	pthread_mutex_init(&l->lock, NULL);
 	pthread_cond_init(&l->changed, NULL);
-	r = start(l);
+	r = quiet_thread_start(&l->thread, NULL, work, l);
 	if (r) {
 		close(l->event);
 		free(l);

@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +21,8 @@
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "quiet_thread.h"
 
 enum {
 	N_HELPERS = REMOTE_MAX_HANGING,
@@ -200,19 +201,15 @@ static void *helper_run(void *arg)
 
 static int start_thread(struct helper *h)
 {
-	sigset_t all, old;
 	pthread_attr_t attr;
 	int r = pthread_attr_init(&attr);
 
 	if (r)
 		return -r;
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = pthread_create(&h->thread, &attr, helper_run, h);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	r = quiet_thread_start(&h->thread, &attr, helper_run, h);
 	pthread_attr_destroy(&attr);
-	return -r;
+	return r;
 }
 
 static int helper_new(struct helper **ret)

@@ -3,11 +3,12 @@
 #include "web/conns.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
+
+#include "quiet_thread.h"
 
 struct conn {
 	struct conn *next, *previous;
@@ -65,7 +66,6 @@ static void *watch(void *arg)
 int conns_init(struct conns *c, unsigned int read_s, unsigned int send_s)
 {
 	pthread_condattr_t attr;
-	sigset_t all, old;
 	int r;
 
 	memset(c, 0, sizeof(*c));
@@ -76,10 +76,7 @@ int conns_init(struct conns *c, unsigned int read_s, unsigned int send_s)
 	pthread_cond_init(&c->change, &attr);
 	pthread_condattr_destroy(&attr);
 	pthread_mutex_init(&c->lock, NULL);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = -pthread_create(&c->thread, NULL, watch, c);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	r = quiet_thread_start(&c->thread, NULL, watch, c);
 	c->running = r == 0;
 	return r;
 }

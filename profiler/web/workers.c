@@ -3,9 +3,10 @@
 #include "web/workers.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "quiet_thread.h"
 
 /* With the lock held. */
 static struct workers_job *next_job(struct workers *p)
@@ -44,7 +45,6 @@ static void *work(void *arg)
 
 int workers_init(struct workers *p, size_t threads, size_t max_waiting)
 {
-	sigset_t all, old;
 	int r = 0;
 
 	memset(p, 0, sizeof(*p));
@@ -55,13 +55,10 @@ int workers_init(struct workers *p, size_t threads, size_t max_waiting)
 		return -ENOMEM;
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->work, NULL);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
 	while (p->n_threads < threads && r == 0) {
-		r = -pthread_create(&p->threads[p->n_threads], NULL, work, p);
+		r = quiet_thread_start(&p->threads[p->n_threads], NULL, work, p);
 		p->n_threads += r == 0;
 	}
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (r < 0)
 		workers_release(p);
 	return r;

@@ -130,8 +130,3 @@ has() {
 has_not() {
 	! grep -Eq -- "$2" "$1" || fail "$1 has '$2'${3:+ ($3)}: $(grep -Em1 -- "$2" "$1" | cut -c1-200)"
 }
-
-# stolen: ms that CPUs spent in interrupts, or not at all.
-stolen() {
-	awk '/^cpu / { print ($7 + $8 + $9) * 10 }' /proc/stat
-}

@@ -20,6 +20,11 @@
 need_bpf
 seconds=${1:-2}
 
+# stolen: ms that CPUs spent in interrupts, or not at all.
+stolen() {
+	awk '/^cpu / { print ($7 + $8 + $9) * 10 }' /proc/stat
+}
+
 # time_of FILE WORD: ms of the line "time" that the summary printed before that word.
 time_of() {
 	sed -n "s/^time .*[=+] \([0-9.]*\) s $2.*/\1/p" "$1" | awk '{ printf "%.3f", $1 * 1000 }'

@@ -3,6 +3,8 @@
  * An answer that is large enough for a second thread is the one that a single thread gives: whole,
  * and where blocks of rows and chunks of names are damaged.
  */
+#include <dirent.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,12 +13,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
-#include <dirent.h>
-#include <fcntl.h>
 #include <sqlite3.h>
-#include <unistd.h>
 
 #include "store/maintain.h"
 #include "store/match.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* second - a second thread for work that can be shared, where there is a CPU for it. */
-#ifndef CORE_SECOND_H
-#define CORE_SECOND_H
+#ifndef STORE_SECOND_H
+#define STORE_SECOND_H
 
 #include <pthread.h>
 #include <stdbool.h>
