@@ -9,6 +9,9 @@
 # truth, a switch comes after all that is done at it. At least 99 % of it has that caller. One thread
 # sleeps through everything. No frame of the profiler or of tracing is in any stack.
 #
+# Threads that run all the time get 2.5 %, as ever: this kernel does not tell of all switches, and what such a
+# thread ran after one, up to 40 ms, is in its wait. Mostly they are within 0.1 %.
+#
 # Runnable gets 20 us more a wait: ours begins when the wake-up is called for (sched_waking), the kernel's
 # run_delay when it has come to the CPU of the thread, for which a halted virtual CPU takes 10 to 20 us.
 # And when a wake-up preempts a thread the scheduler does not read its clock again (rq_clock_skip_update),
@@ -44,7 +47,7 @@ for build in waits waits_fp; do
 		END {
 			for (tid in kind) {
 				want = kind[tid] == "never" ? wall[tid] : off[tid]
-				limit = want / 100 + 20000 * switches[tid]
+				limit = want / (kind[tid] ~ /^(spin|still)/ ? 40 : 100) + 20000 * switches[tid]
 				limit += broken[tid] # before the tables were there, on a busy machine
 				check("off the CPU", ours[tid "b"] + ours[tid "r"], want, limit)
 				check("runnable", ours[tid "r"], run[tid], limit + 20000 * count[tid])
