@@ -53,32 +53,62 @@ static __always_inline __u64 mix(__u64 h)
 }
 
 /*
- * The stack's id, never 0, tagged with the map it belongs to; sets its check. Two multiplicative
- * hashes with different constants and start values run in one pass, so that one failing to spread
- * leaves the other. A function of its own, so that the loop is verified once.
+ * Two multiplicative hashes with different constants and start values run in one pass, so that one
+ * failing to spread leaves the other.
  */
+struct cresset_hash {
+	__u64 a;
+	__u64 b;
+};
+
+enum { HASH_FRAMES = 16 };
+
+/* Adds the frames of a stack from one on. A function, as the verifier follows each round of a loop:
+ * so there are 16 of them and 16 here, where one loop had 256. */
+__noinline int cresset_hash_frames(struct cresset_hash *h, struct cresset_stack *stack, __u32 from)
+{
+	__u64 a, b, frame;
+	__u32 n;
+
+	if (!h || !stack)
+		return 0;
+	a = h->a;
+	b = h->b;
+	n = stack->n;
+	for (__u32 i = 0; i < HASH_FRAMES; i++) {
+		if (from + i >= n)
+			break;
+		frame = stack->frames[(from + i) & (CRESSET_MAX_FRAMES - 1)];
+		a = (a ^ frame) * 0x9e3779b97f4a7c15ull;
+		a ^= a >> 29;
+		b = (b + frame) * 0xc2b2ae3d27d4eb4full;
+		b = b << 31 | b >> 33;
+	}
+	h->a = a;
+	h->b = b;
+	return 0;
+}
+
+/* The stack's id, never 0, tagged with the map it belongs to; sets its check. */
 __noinline __u64 cresset_stack_hash(struct cresset_stack *stack)
 {
-	__u64 a = cresset_config.hash_seed, b = ~a;
+	struct cresset_hash h = {cresset_config.hash_seed, ~cresset_config.hash_seed};
+	__u64 id;
 	__u32 n;
 
 	if (!stack)
 		return 0;
 	n = stack->n;
-	for (__u32 i = 0; i < CRESSET_MAX_FRAMES; i++) {
-		if (i >= n)
+	for (__u32 from = 0; from < CRESSET_MAX_FRAMES; from += HASH_FRAMES) {
+		if (from >= n)
 			break;
-		a = (a ^ stack->frames[i]) * 0x9e3779b97f4a7c15ull;
-		a ^= a >> 29;
-		b = (b + stack->frames[i]) * 0xc2b2ae3d27d4eb4full;
-		b = b << 31 | b >> 33;
+		cresset_hash_frames(&h, stack, from);
 	}
-	b = mix(b + n);
-	stack->check = b;
-	a = mix(a ^ n) & ~CRESSET_STACK_DEEP;
+	stack->check = mix(h.b + n);
+	id = mix(h.a ^ n) & ~CRESSET_STACK_DEEP;
 	if (n > CRESSET_SHORT_FRAMES)
-		a |= CRESSET_STACK_DEEP;
-	return a ? a : 2;
+		id |= CRESSET_STACK_DEEP;
+	return id ? id : 2;
 }
 
 /* Only n and check of what it returns may be looked at. */

@@ -51,6 +51,7 @@ struct cresset_walk {
 	__u32 found;  /* enum cresset_found: how pc was found */
 	__u32 n_found[4];
 	__u32 misses;
+	__u32 zero; /* always; the verifier does not know, so what it is added to may be anything */
 	__u64 sigframe[CRESSET_N_GENERAL + 2];
 };
 

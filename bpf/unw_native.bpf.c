@@ -299,6 +299,7 @@ static __always_inline void walk_begin(struct cresset_scratch *s)
 	w->reason = 0;
 	w->found = CRESSET_FOUND_TABLE;
 	w->misses = 0;
+	w->zero = 0;
 	for (int i = 0; i < CRESSET_N_FOUND; i++)
 		w->n_found[i] = 0;
 	s->blob.bytes = 0;

@@ -236,12 +236,10 @@ __noinline int cresset_hotspot_search(__u32 slot_id, __u64 from)
 	struct cresset_scratch *s = cresset_scratch(slot_id);
 	__u64 word;
 
-	if (!s)
+	if (!s || cresset_walk_fill(slot_id, from))
 		return 0;
-	for (int i = 0; i < SEARCH_WORDS; i++) {
-		if (walk_read(slot_id, s, from + i * 8))
-			return 0;
-		word = s->walk.value;
+	for (__u64 i = 0; i < SEARCH_WORDS && i * 8 < s->window.bytes; i++) {
+		word = s->window.words[i];
 		if (in_interpreter(&s->blob, word) ||
 		    (word - s->blob.range_start < s->blob.range_bytes &&
 		     cresset_behind_call(word, 0)))

@@ -202,8 +202,10 @@ __noinline int cresset_walk_locate(__u32 slot_id, __u64 address)
 	return 0;
 }
 
-/* The rule of the last row at or before `at`. */
-static __always_inline int block_search(const struct cresset_unwind_block *block, __u32 at)
+/* The rule of the last row at or before `at`. Were the line known to the verifier, it would follow
+ * the search in it for each of the lines. */
+static __always_inline int block_search(const struct cresset_unwind_block *block, __u32 at,
+					__u32 zero)
 {
 	const struct cresset_unwind_row *rows;
 	__u32 line = 0, row = 0;
@@ -215,6 +217,7 @@ static __always_inline int block_search(const struct cresset_unwind_block *block
 		if (block->pivots[(line + half - 1) & (CRESSET_LINE_ROWS - 1)] <= at)
 			line += half;
 	}
+	line += zero;
 	/* There is no line behind the last one. */
 	if (line >= CRESSET_BLOCK_LINES)
 		line = CRESSET_BLOCK_LINES - 1;
@@ -263,7 +266,7 @@ __noinline int cresset_walk_rule(__u32 slot_id, __u64 address)
 		if (!block || block->dso != w->dso)
 			return -CRESSET_STOP_BAD_TABLE;
 		if (at < block->next_base)
-			return block_search(block, at);
+			return block_search(block, at, w->zero);
 		id = block->next;
 	}
 	return -CRESSET_STOP_BAD_TABLE;

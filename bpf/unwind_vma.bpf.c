@@ -35,7 +35,7 @@
 #define ENUM_VALUE(t, v)   bpf_core_enum_value(t, v)
 #endif
 
-enum { MAX_LEVELS = 8, SEARCH_STEPS = 5 };
+enum { MAX_LEVELS = 8, MAX_PIVOTS = 15 };
 enum { VM_EXEC = 4, PAGE_SHIFT = 12 };
 #define NODE_MASK      255ull
 #define TYPE_OF(entry) ((entry) >> 3 & 15)
@@ -53,84 +53,84 @@ struct cresset_files_map unwind_files SEC(".maps");
 
 #define READ(to, from) bpf_probe_read_kernel(&(to), sizeof(to), &(from))
 
-static __always_inline bool layout_of(__u64 type, struct cresset_vma_layout *ret)
+#define MAPLE(type) ENUM_VALUE(enum maple_type___vma, maple_##type##___vma)
+
+/* How nodes of the type are laid out; false: there is no such type. */
+static __always_inline bool layout_take(struct cresset_vma_search *v)
 {
-	if (type == ENUM_VALUE(enum maple_type___vma, maple_arange_64___vma)) {
-		ret->pivot = FIELD_OFFSET(struct maple_arange_64___vma, pivot) / 8;
-		ret->n_pivots = FIELD_BYTES(struct maple_arange_64___vma, pivot) / 8;
-		ret->slot = FIELD_OFFSET(struct maple_arange_64___vma, slot) / 8;
-		ret->end = FIELD_OFFSET(struct maple_arange_64___vma, meta.end);
+	struct cresset_vma_layout *to = &v->layout;
+
+	if (v->type == MAPLE(arange_64)) {
+		to->pivot = FIELD_OFFSET(struct maple_arange_64___vma, pivot) / 8;
+		to->n_pivots = FIELD_BYTES(struct maple_arange_64___vma, pivot) / 8;
+		to->slot = FIELD_OFFSET(struct maple_arange_64___vma, slot) / 8;
+		to->end = FIELD_OFFSET(struct maple_arange_64___vma, meta.end);
 		return true;
 	}
-	ret->pivot = FIELD_OFFSET(struct maple_range_64___vma, pivot) / 8;
-	ret->n_pivots = FIELD_BYTES(struct maple_range_64___vma, pivot) / 8;
-	ret->slot = FIELD_OFFSET(struct maple_range_64___vma, slot) / 8;
-	ret->end = FIELD_OFFSET(struct maple_range_64___vma, meta.end);
-	return type == ENUM_VALUE(enum maple_type___vma, maple_leaf_64___vma) ||
-	       type == ENUM_VALUE(enum maple_type___vma, maple_range_64___vma);
+	to->pivot = FIELD_OFFSET(struct maple_range_64___vma, pivot) / 8;
+	to->n_pivots = FIELD_BYTES(struct maple_range_64___vma, pivot) / 8;
+	to->slot = FIELD_OFFSET(struct maple_range_64___vma, slot) / 8;
+	to->end = FIELD_OFFSET(struct maple_range_64___vma, meta.end);
+	return v->type == MAPLE(leaf_64) || v->type == MAPLE(range_64);
 }
 
 /* The index of the last slot in use. Where all pivots are, they overlap with the byte that says it.
  */
-static __always_inline __u32 last_slot(const struct cresset_vma_search *v, __u64 type)
+static __always_inline __u32 last_slot(const struct cresset_vma_search *v)
 {
 	const struct cresset_vma_layout *l = &v->layout;
 	__u64 last = v->node[(l->pivot + l->n_pivots - 1) & (NODE_WORDS - 1)];
 
-	if (type == ENUM_VALUE(enum maple_type___vma, maple_arange_64___vma) || !last)
+	if (v->type == MAPLE(arange_64) || !last)
 		return v->node[l->end / 8 & (NODE_WORDS - 1)] >> (l->end % 8 * 8) & 255;
 	return last == v->max ? l->n_pivots - 1 : l->n_pivots;
 }
 
 /*
- * The slot of a node that the address belongs to. Its bounds are in the map, where the verifier
- * forgets them, and so is the layout: as local variables they are 50,000 instructions of its work.
+ * The slot of a node that the address belongs to: as many pivots, the last addresses of slots, are
+ * below it. Without a branch, of which the verifier would follow both ways in each round.
  */
-static __always_inline __u32 search_node(struct cresset_vma_search *v, __u32 end)
+static __always_inline __u32 search_node(struct cresset_vma_search *v)
 {
-	__u32 low, high, middle;
-	__u64 pivot;
+	__u64 page = v->address >> PAGE_SHIFT, last = v->last, at = 0, below, in_use;
 
-	v->low = 0;
-	v->high = end;
-	for (int i = 0; i < SEARCH_STEPS; i++) {
-		barrier();
-		low = v->low;
-		high = v->high;
-		if (low >= high)
-			break;
-		middle = (low + high) >> 1;
-		pivot = v->node[(v->layout.pivot + middle) & (NODE_WORDS - 1)];
-		if (pivot >= v->address) {
-			v->max = pivot;
-			v->high = middle;
-		} else {
-			v->low = middle + 1;
-		}
+	for (__u64 half = (MAX_PIVOTS + 1) / 2; half; half /= 2) {
+		/* Differences of small numbers: the sign says which is larger. */
+		below = v->node[(v->layout.pivot + at + half - 1) & (NODE_WORDS - 1)] >> PAGE_SHIFT;
+		below -= page;
+		in_use = at + half - 1 - last;
+		barrier_var(below);
+		barrier_var(in_use);
+		at += ((below & in_use) >> 63) * half;
 	}
-	barrier();
-	return v->low;
+	if (at < last)
+		v->max = v->node[(v->layout.pivot + at) & (NODE_WORDS - 1)];
+	return at;
 }
 
 /*
  * From the node in `entry` to the slot for the address. 1: it is a mapping, 0: a node, -1: none.
- * Not a function of its own, since calls may be only 8 deep.
+ * Not a function of its own, since calls may be only 8 deep. What is found on the way is in the
+ * map, where the verifier forgets it, so that all ways meet again before the next level: as local
+ * variables it is 10,000 to 50,000 instructions of its work.
  */
 static __always_inline int descend(struct cresset_vma_search *v)
 {
-	__u64 node = v->entry & ~NODE_MASK, type = TYPE_OF(v->entry);
-	__u32 at;
+	__u64 node = v->entry & ~NODE_MASK;
 
-	if (!layout_of(type, &v->layout) ||
-	    bpf_probe_read_kernel(v->node, NODE_BYTES, (void *)node))
+	v->type = TYPE_OF(v->entry);
+	barrier();
+	if (!layout_take(v) || bpf_probe_read_kernel(v->node, NODE_BYTES, (void *)node))
 		return -1;
 	/* Taken out of the tree: its parent is itself. */
 	if ((v->node[0] & ~NODE_MASK) == node)
 		return -1;
 	barrier();
-	at = search_node(v, last_slot(v, type));
-	v->entry = v->node[(v->layout.slot + at) & (NODE_WORDS - 1)];
-	return type == ENUM_VALUE(enum maple_type___vma, maple_leaf_64___vma);
+	v->last = last_slot(v);
+	barrier();
+	v->entry = v->node[(v->layout.slot + search_node(v)) & (NODE_WORDS - 1)];
+	barrier();
+	return v->type == MAPLE(leaf_64);
 }
 
 static __always_inline struct vm_area_struct___vma *

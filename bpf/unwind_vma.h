@@ -116,9 +116,9 @@ struct cresset_vma_search {
 	__u64 entry; /* the node to look into: address, type */
 	__u64 max;   /* the last address that it is about */
 	__u64 address;
+	__u64 type;			  /* of the node: enum maple_type */
 	struct cresset_vma_layout layout; /* of the node */
-	__u32 low;			  /* slots of it that the address may belong to */
-	__u32 high;
+	__u32 last;			  /* its last slot that is in use */
 };
 
 #endif
