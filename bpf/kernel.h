@@ -25,10 +25,12 @@
  * CRESSET_SET_AT_LOAD: written by user space before the load, constant from then on.
  * CRESSET_SET_ANY_TIME: written by user space while programs run.
  * CRESSET_TEST_POINT: where a test of the host build may let another CPU run.
+ * CRESSET_READ: a field of a struct that the verifier knows nothing of (arguments of raw_tp).
  */
 #ifdef CRESSET_BPF_NATIVE
 #include "native.h"
-#define CRESSET_IN_IOWAIT(t) ((t)->in_iowait)
+#define CRESSET_IN_IOWAIT(t)   ((t)->in_iowait)
+#define CRESSET_READ(t, field) ((t)->field)
 #else
 #include <bpf/bpf_helpers.h>
 /* In this order: the second uses the first. */
@@ -37,7 +39,8 @@
 #define CRESSET_SET_AT_LOAD  const volatile
 #define CRESSET_SET_ANY_TIME volatile
 #define CRESSET_TEST_POINT()
-#define CRESSET_IN_IOWAIT(t) BPF_CORE_READ_BITFIELD(t, in_iowait)
+#define CRESSET_IN_IOWAIT(t)   BPF_CORE_READ_BITFIELD(t, in_iowait)
+#define CRESSET_READ(t, field) BPF_CORE_READ(t, field)
 #endif
 
 #define CRESSET_TASK_INTERRUPTIBLE   0x0001

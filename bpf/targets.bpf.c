@@ -46,42 +46,44 @@ __noinline int cresset_is_target(void)
 	return 0;
 }
 
-SEC("tp_btf/sched_process_fork")
+/* Raw tracepoints: see unwind_life.bpf.c. */
+SEC("raw_tp/sched_process_fork")
 int cresset_fork(__u64 *ctx)
 {
 	struct task_struct *parent = (struct task_struct *)ctx[0];
 	struct task_struct *child = (struct task_struct *)ctx[1];
-	__u32 slot_id = cresset_slot_id(CRESSET_CONTEXT_PERF), pid = parent->tgid;
+	__u32 slot_id = cresset_slot_id(CRESSET_CONTEXT_PERF), pid = CRESSET_READ(parent, tgid);
+	__u32 child_pid = CRESSET_READ(child, tgid);
+	struct task_struct *leader = CRESSET_READ(parent, group_leader);
 	struct cresset_target target;
 	struct cresset_slot *slot;
 
-	if (child->tgid == parent->tgid)
+	if (child_pid == pid)
 		return 0;
 	if (!cresset_target_matches(bpf_map_lookup_elem(&target_pids, &pid),
-				    parent->group_leader->start_boottime))
+				    CRESSET_READ(leader, start_boottime)))
 		return 0;
-	pid = child->tgid;
-	target.start_ns = child->start_boottime;
+	target.start_ns = CRESSET_READ(child, start_boottime);
 	slot = cresset_slot(slot_id);
 	/* A sample on this CPU may interrupt the counting, so it has to be atomic. */
-	if (bpf_map_update_elem(&target_pids, &pid, &target, BPF_ANY) && slot)
+	if (bpf_map_update_elem(&target_pids, &child_pid, &target, BPF_ANY) && slot)
 		__sync_fetch_and_add(&slot->stats[CRESSET_STAT_children_missed], 1);
 	return 0;
 }
 
-SEC("tp_btf/sched_process_free")
+SEC("raw_tp/sched_process_free")
 int cresset_free(__u64 *ctx)
 {
 	struct task_struct *task = (struct task_struct *)ctx[0];
 	struct cresset_target *target;
-	__u32 pid = task->pid;
+	__u32 pid = CRESSET_READ(task, pid);
 
 	/* Only a leader stands for its process; a thread that execs takes over pid and start time.
 	 */
-	if (task->pid != task->tgid)
+	if (pid != (__u32)CRESSET_READ(task, tgid))
 		return 0;
 	target = bpf_map_lookup_elem(&target_pids, &pid);
-	if (target && (!target->start_ns || target->start_ns == task->start_boottime))
+	if (target && (!target->start_ns || target->start_ns == CRESSET_READ(task, start_boottime)))
 		bpf_map_delete_elem(&target_pids, &pid);
 	return 0;
 }

@@ -181,6 +181,7 @@ static int load(struct session *s, struct cresset_error *err)
 	r = procmap_new(&s->procmap, s->unwinder->serve, &later);
 	if (!r) {
 		procmap_limit_files(s->procmap, s->options.max_files);
+		session_find_types(s);
 		r = startup_begin(&startup, s, &later);
 	}
 	/* Whoever may not do the one may not do the other, and this one's error says more. */
@@ -191,6 +192,7 @@ static int load(struct session *s, struct cresset_error *err)
 	}
 	r = session_load(s, err);
 	r2 = startup_end(&startup, r ? NULL : err);
+	kernelbtf_release(&s->btf);
 	return r ? r : r2;
 }
 
@@ -208,6 +210,7 @@ int session_new(const struct cresset_recorder_options *options, const struct ses
 	targets_init(&s->targets);
 	drain_init(&s->drain);
 	s->watch_fd = -1;
+	s->btf.fd = -1;
 	s->options = *options;
 	if (limits)
 		s->limits = *limits;
@@ -251,6 +254,7 @@ void session_free(struct session *s)
 	cresset_profile_free(s->profile);
 	targets_release(&s->targets);
 	drain_release(&s->drain);
+	kernelbtf_release(&s->btf);
 	free(s->online);
 	free(s->cpu_fds);
 	free(s);
@@ -283,7 +287,7 @@ static int learn_rest(struct session *s, struct cresset_error *err)
 
 	procmap_get_stats(s->procmap, &stats);
 	if (!r && stats.sideband_lost)
-		return procmap_scan(s->procmap, err);
+		return procmap_scan(s->procmap, NULL, err);
 	return r ? cresset_error_set(err, r, "cannot follow processes: %s", strerror(-r)) : 0;
 }
 

@@ -21,6 +21,7 @@
 #include "kerneltext.h"
 #include "load_failure.h"
 #include "session.h"
+#include "vmascan.h"
 
 enum {
 	SAMPLES_A_DRAIN = 4096,
@@ -210,10 +211,18 @@ static int say_nothing(enum libbpf_print_level level, const char *format, va_lis
 	return 0;
 }
 
+void session_find_types(struct session *s)
+{
+	struct btfsubset_bytes objects[] = {{0}, vmascan_object()};
+
+	objects[0].data = cresset_bpf__elf_bytes(&objects[0].size);
+	kernelbtf_init(&s->btf, objects, 2);
+}
+
 static int open_and_load(struct session *s, char *log, struct cresset_error *err)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .kernel_log_buf = log,
-		    .kernel_log_size = LOG_BYTES);
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .kernel_log_buf = log, .kernel_log_size = LOG_BYTES,
+		    .btf_custom_path = kernelbtf_path(&s->btf));
 	int r;
 
 	s->bpf = cresset_bpf__open_opts(&opts);
@@ -239,9 +248,9 @@ int session_load(struct session *s, struct cresset_error *err)
 	char *log;
 	int r;
 
-	if (access("/sys/kernel/btf/vmlinux", R_OK))
+	if (access(KERNELBTF_PATH, R_OK))
 		return cresset_error_set(err, -errno,
-					 "cannot read /sys/kernel/btf/vmlinux: %s (needs a kernel "
+					 "cannot read " KERNELBTF_PATH ": %s (needs a kernel "
 					 "with CONFIG_DEBUG_INFO_BTF=y, and /sys mounted)",
 					 strerror(errno));
 	log = calloc(1, LOG_BYTES);

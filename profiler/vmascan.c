@@ -87,20 +87,32 @@ static int say_nothing(enum libbpf_print_level level, const char *fmt, va_list a
 }
 
 /* A library does not print: what libbpf would say is in errno, about. */
-static struct procmap_bpf *load(void)
+static struct procmap_bpf *load(const char *btf)
 {
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = btf);
 	libbpf_print_fn_t print = libbpf_set_print(say_nothing);
-	struct procmap_bpf *skel = procmap_bpf__open_and_load();
-	int error = errno;
+	struct procmap_bpf *skel = procmap_bpf__open_opts(&opts);
+	int r = skel ? procmap_bpf__load(skel) : -errno;
 
 	libbpf_set_print(print);
-	errno = error;
-	return skel;
+	if (!r)
+		return skel;
+	procmap_bpf__destroy(skel);
+	errno = -r;
+	return NULL;
 }
 
-int vmascan_run(vmascan_fn fn, void *arg, struct cresset_error *err)
+struct btfsubset_bytes vmascan_object(void)
 {
-	struct procmap_bpf *skel = load();
+	struct btfsubset_bytes object;
+
+	object.data = procmap_bpf__elf_bytes(&object.size);
+	return object;
+}
+
+int vmascan_run(vmascan_fn fn, void *arg, const char *btf, struct cresset_error *err)
+{
+	struct procmap_bpf *skel = load(btf);
 	int r;
 
 	if (!skel)
