@@ -14,16 +14,23 @@ static int write_svg(struct cresset_recorder *recorder, struct cresset_profile *
 		     const char *path, struct cresset_error *err)
 {
 	struct cresset_symbolizer_options options = CRESSET_SYMBOLIZER_OPTIONS_INIT;
+	struct cresset_kernel_names *names = NULL;
 	struct cresset_symbolizer *symbolizer;
 	int r;
 
 	options.open = cresset_recorder_open;
 	options.open_arg = recorder;
+	/* Else the kernel's whole list of names is read. */
+	if (cresset_kernel_names_new(&names) == 0) {
+		options.kernel_names = cresset_kernel_names_find;
+		options.kernel_names_arg = names;
+	}
 	r = cresset_symbolizer_new(&options, &symbolizer);
 	if (r == 0) {
 		r = cresset_symbolizer_resolve(symbolizer, profile, CRESSET_RESOLVE_ALL);
 		cresset_symbolizer_free(symbolizer);
 	}
+	cresset_kernel_names_free(names);
 	if (r == 0)
 		r = cresset_profile_settle(profile);
 	return r ? r

@@ -437,9 +437,14 @@ static int record_samples(struct record *r)
 
 static int resolve(struct record *r, unsigned int what)
 {
-	int code =
-		emit_resolve(&r->o.symbols, r->profile, what, cresset_recorder_open, r->recorder);
+	struct emit_origin origin = {cresset_recorder_open, r->recorder, NULL};
+	int code;
 
+	/* Files need none; else, if it cannot be had, the kernel's list is read. */
+	if (what & CRESSET_RESOLVE_EPHEMERAL && !r->o.user_only)
+		cresset_kernel_names_new(&origin.kernel_names);
+	code = emit_resolve(&r->o.symbols, r->profile, what, &origin);
+	cresset_kernel_names_free(origin.kernel_names);
 	if (code < 0)
 		say_warning(r->self, "names are missing: %s", strerror(-code));
 	return code;

@@ -8,13 +8,14 @@
 #include "idle.h"
 #include "term.h"
 
+#include <cresset/recorder.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 int emit_resolve(const struct emit_symbols *options, struct cresset_profile *p, unsigned int what,
-		 cresset_open_fn open, void *open_arg)
+		 const struct emit_origin *origin)
 {
 	struct cresset_symbolizer_options so = CRESSET_SYMBOLIZER_OPTIONS_INIT;
 	struct cresset_symbolizer *s;
@@ -24,8 +25,12 @@ int emit_resolve(const struct emit_symbols *options, struct cresset_profile *p, 
 	so.no_lines = options->no_lines;
 	so.debuginfod = options->debuginfod;
 	so.debug_dirs = options->debug_dirs;
-	so.open = open;
-	so.open_arg = open_arg;
+	if (origin) {
+		so.open = origin->open;
+		so.open_arg = origin->open_arg;
+		so.kernel_names = origin->kernel_names ? cresset_kernel_names_find : NULL;
+		so.kernel_names_arg = origin->kernel_names;
+	}
 	r = cresset_symbolizer_new(&so, &s);
 	if (r < 0)
 		return r;

@@ -154,9 +154,16 @@ struct emit_symbols {
 		 .value = true},                                                                   \
 		EMIT_SYMBOL_ROWS(T, m)
 
-/* Resolves `what` (CRESSET_RESOLVE_*) of p by its own symbolizer. */
+/* What only who has recorded can find. */
+struct emit_origin {
+	cresset_open_fn open;
+	void *open_arg;
+	struct cresset_kernel_names *kernel_names; /* NULL: the kernel cannot be asked */
+};
+
+/* Resolves `what` (CRESSET_RESOLVE_*) of p by its own symbolizer; origin may be NULL. */
 int emit_resolve(const struct emit_symbols *options, struct cresset_profile *p, unsigned int what,
-		 cresset_open_fn open, void *open_arg);
+		 const struct emit_origin *origin);
 
 /* The position of a value type by name, -1 for NULL; -EINVAL with err if there is none such. */
 int emit_value_index(const struct cresset_profile *p, const char *name, int *ret,

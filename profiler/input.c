@@ -33,7 +33,7 @@ int input_read(const char *path, const struct emit_symbols *symbols, struct cres
 	if (r < 0)
 		return r;
 	if (symbols && (format->flags & CRESSET_FORMAT_RAW)) {
-		r = emit_resolve(symbols, p, CRESSET_RESOLVE_FILES, NULL, NULL);
+		r = emit_resolve(symbols, p, CRESSET_RESOLVE_FILES, NULL);
 		if (r == 0)
 			r = cresset_profile_settle(p);
 	}

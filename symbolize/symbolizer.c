@@ -21,6 +21,7 @@
 #include "functions.h"
 #include "index.h"
 #include "kallsyms.h"
+#include "kernelsyms.h"
 #include "openfile.h"
 #include "perfmap.h"
 #include "vdso.h"
@@ -30,19 +31,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define DEFAULT_MAX_BYTES (256ull << 20)
 #define DEFAULT_MAX_FILES 384
 #define MAX_FRAMES	  64
-/*
- * BPF programs come and go at the same addresses; names of them older than this are not believed.
- * Reading the list takes some 70 ms: every half a minute that was a third of what the agent cost.
- */
-#define BPF_MAX_AGE_NS	  120000000000ull
-/* Kernel addresses that stay without a name, so that they do not cost a reading in each run. */
-#define NAMELESS_MAX	  64
 
 struct wanted {
 	uint64_t address;
@@ -54,15 +47,10 @@ struct cresset_symbolizer {
 	struct cresset_symbolizer_options options;
 	struct cresset_symbolizer_stats stats;
 	char *debug_dirs;
-	char *kallsyms_path;
 	struct debuginfod *debuginfod; /* NULL: not asked for */
 	struct cache cache;
 	uint64_t run; /* counts calls of resolve */
-	struct kallsyms *kallsyms;
-	uint64_t kallsyms_run; /* that read it, or failed to; 0: none yet */
-	uint64_t kallsyms_ns;
-	uint64_t nameless[NAMELESS_MAX]; /* a ring */
-	uint64_t n_nameless;		 /* ever */
+	struct kernelsyms kernel;
 	struct symbol_index *vdso;
 	bool vdso_tried;
 	char vdso_build_id[KALLSYMS_BUILD_ID_BYTES];
@@ -80,14 +68,6 @@ struct target {
 	char build_id[KALLSYMS_BUILD_ID_BYTES]; /* "" if it is none */
 	char path[PATH_MAX];
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 static int open_default(void *arg, const struct cresset_profile *p, uint32_t mapping,
 			enum cresset_open_what what)
@@ -117,8 +97,8 @@ int cresset_symbolizer_new(const struct cresset_symbolizer_options *options,
 	vec_init(&s->wanted, sizeof(struct wanted));
 	functions_init(&s->functions);
 	s->debug_dirs = strdup(o->debug_dirs ? o->debug_dirs : DEBUGFILE_DEFAULT_DIRS);
-	s->kallsyms_path = strdup(o->kallsyms ? o->kallsyms : "/proc/kallsyms");
-	if (!s->debug_dirs || !s->kallsyms_path)
+	r = kernelsyms_init(&s->kernel, o->kallsyms, o->kernel_names, o->kernel_names_arg);
+	if (!s->debug_dirs)
 		r = -ENOMEM;
 	if (r == 0 && o->debuginfod)
 		r = debuginfod_new(&s->debuginfod);
@@ -137,12 +117,11 @@ void cresset_symbolizer_free(struct cresset_symbolizer *s)
 		return;
 	cache_release(&s->cache);
 	debuginfod_free(s->debuginfod);
-	kallsyms_free(s->kallsyms);
+	kernelsyms_release(&s->kernel);
 	symbol_index_free(s->vdso);
 	functions_release(&s->functions);
 	vec_release(&s->wanted);
 	free(s->debug_dirs);
-	free(s->kallsyms_path);
 	free(s);
 }
 
@@ -237,27 +216,6 @@ static int set_from_index(struct cresset_symbolizer *s, struct target *t, const 
 
 /* ---- The kernel. */
 
-/* Reads the list if there is none yet or `again`; at most once in a run. */
-static int need_kallsyms(struct cresset_symbolizer *s, bool again)
-{
-	struct kallsyms *list;
-	int r;
-
-	if (s->kallsyms_run == s->run || (s->kallsyms_run && !again))
-		return 0;
-	r = kallsyms_load(s->kallsyms_path, &list);
-	if (r == -ENOMEM)
-		return r;
-	s->stats.binaries_missing += r < 0 && !s->kallsyms_run;
-	s->kallsyms_run = s->run;
-	s->kallsyms_ns = now_ns();
-	if (r == 0) {
-		kallsyms_free(s->kallsyms);
-		s->kallsyms = list;
-	}
-	return 0;
-}
-
 static bool is_this_kernel(const struct target *t)
 {
 	char running[KALLSYMS_BUILD_ID_BYTES];
@@ -265,58 +223,45 @@ static bool is_this_kernel(const struct target *t)
 	return !*t->build_id || kallsyms_build_id(running) < 0 || strcmp(running, t->build_id) == 0;
 }
 
-static bool is_nameless(const struct cresset_symbolizer *s, uint64_t address)
+static int set_kernel_names(struct cresset_symbolizer *s, struct target *t, const struct wanted *w,
+			    size_t n)
 {
-	for (uint64_t i = 0; i < s->n_nameless && i < NAMELESS_MAX; i++)
-		if (s->nameless[i] == address)
-			return true;
-	return false;
-}
+	struct kallsym found[KERNELSYMS_BATCH];
+	uint64_t addresses[KERNELSYMS_BATCH];
+	int r;
 
-/* Whether the list should be read anew before this result is believed. */
-static bool is_doubtful(const struct cresset_symbolizer *s, uint64_t address, bool found,
-			const struct kallsym *sym)
-{
-	if (!s->kallsyms || s->kallsyms_run == s->run)
-		return false;
-	if (!found)
-		return !is_nameless(s, address);
-	return strcmp(sym->module, "[bpf]") == 0 && now_ns() - s->kallsyms_ns > BPF_MAX_AGE_NS;
+	for (size_t i = 0; i < n; i++)
+		addresses[i] = w[i].address;
+	r = kernelsyms_find(&s->kernel, s->run, addresses, n, found);
+	for (size_t i = 0; i < n && r == 0; i++) {
+		struct symbol_frame frame = {.name = found[i].name, .filename = found[i].module};
+
+		r = set_frames(s, t, w[i].location, &frame, frame.name != NULL);
+	}
+	return r;
 }
 
 static int resolve_kernel(struct cresset_symbolizer *s, struct target *t, const struct wanted *w,
 			  size_t n)
 {
-	int r;
+	bool missing = s->kernel.list_missing;
+	int r, r2;
 
 	if (!is_this_kernel(t)) {
 		s->stats.binaries_missing++;
 		return set_unnamed(s, t, w, n);
 	}
-	r = need_kallsyms(s, false);
-	for (size_t i = 0; i < n && r == 0; i++) {
-		struct symbol_frame frame = {0};
-		struct kallsym sym = {0};
-		bool found = s->kallsyms && kallsyms_lookup(s->kallsyms, w[i].address, &sym);
-
-		if (is_doubtful(s, w[i].address, found, &sym)) {
-			/* The pointers that functions are known by go with the old list. */
-			r = functions_forget(&s->functions);
-			if (r == 0)
-				r = need_kallsyms(s, true);
-			if (r < 0)
-				return r;
-			found = kallsyms_lookup(s->kallsyms, w[i].address, &sym);
-		}
-		if (!found && !is_nameless(s, w[i].address))
-			s->nameless[s->n_nameless++ % NAMELESS_MAX] = w[i].address;
-		frame.name = sym.name;
-		frame.filename = sym.module;
-		r = set_frames(s, t, w[i].location, &frame, found);
-	}
+	r = kernelsyms_begin(&s->kernel);
+	for (size_t i = 0; i < n && r == 0; i += KERNELSYMS_BATCH)
+		r = set_kernel_names(s, t, w + i,
+				     n - i < KERNELSYMS_BATCH ? n - i : KERNELSYMS_BATCH);
+	kernelsyms_end(&s->kernel);
+	/* The pointers that functions are known by are gone. */
+	r2 = functions_forget(&s->functions);
+	s->stats.binaries_missing += s->kernel.list_missing && !missing;
 	/* A module's name stands in for the file, but is none. */
 	t->flags &= (uint8_t)~CRESSET_MAPPING_HAS_FILENAMES;
-	return r;
+	return r ? r : r2;
 }
 
 /* ---- The vdso. */

@@ -156,6 +156,18 @@ CRESSET_API void cresset_recorder_get_stats(const struct cresset_recorder *r,
 CRESSET_API int cresset_recorder_open(void *arg, const struct cresset_profile *p, uint32_t mapping,
 				      enum cresset_open_what what);
 
+/*
+ * Names of kernel addresses from the kernel itself, a microsecond each: for the symbolizer's
+ * options kernel_names (cresset_kernel_names_find) and kernel_names_arg (what _new gave). Not by
+ * several threads at once. -EPERM and the like: without it the kernel's list is read.
+ */
+struct cresset_kernel_names;
+CRESSET_API int cresset_kernel_names_new(struct cresset_kernel_names **ret);
+CRESSET_API void cresset_kernel_names_free(struct cresset_kernel_names *k);
+/* A cresset_kernel_names_fn. */
+CRESSET_API int cresset_kernel_names_find(void *kernel_names, const uint64_t *addresses, size_t n,
+					  struct cresset_kernel_name *ret);
+
 #ifdef __cplusplus
 }
 #endif

@@ -33,6 +33,20 @@ enum cresset_open_what {
 typedef int (*cresset_open_fn)(void *arg, const struct cresset_profile *p, uint32_t mapping,
 			       enum cresset_open_what what);
 
+/* What the kernel calls an address. */
+enum { CRESSET_KERNEL_NAMES_MAX = 64, CRESSET_KERNEL_NAME_BYTES = 512 };
+struct cresset_kernel_name {
+	char name[CRESSET_KERNEL_NAME_BYTES]; /* "": nothing that it knows is there */
+	char module[64];		      /* "[mod]", "[bpf]"; "": the kernel itself */
+};
+
+/*
+ * Gives the names of at most CRESSET_KERNEL_NAMES_MAX addresses of the kernel that runs, or -errno:
+ * then its list is read. See cresset_kernel_names_find() of <cresset/recorder.h>.
+ */
+typedef int (*cresset_kernel_names_fn)(void *arg, const uint64_t *addresses, size_t n,
+				       struct cresset_kernel_name *ret);
+
 struct cresset_symbolizer_options {
 	size_t size;
 	bool no_inlines;	/* only the function that has the code */
@@ -43,8 +57,10 @@ struct cresset_symbolizer_options {
 	const char *kallsyms;	/* NULL: /proc/kallsyms */
 	cresset_open_fn open;	/* NULL: by path */
 	void *open_arg;
-	uint64_t max_bytes;	/* of indexes kept; 0: 256 MiB */
-	unsigned int max_files; /* that they may hold open; 0: 384 */
+	uint64_t max_bytes;		      /* of indexes kept; 0: 256 MiB */
+	unsigned int max_files;		      /* that they may hold open; 0: 384 */
+	cresset_kernel_names_fn kernel_names; /* asked before the list is read; may be NULL */
+	void *kernel_names_arg;
 };
 #define CRESSET_SYMBOLIZER_OPTIONS_INIT                                                            \
 	{                                                                                          \

@@ -208,6 +208,8 @@ static int make_symbolizer(const struct writer *w, const struct agent_config *c,
 	o.debuginfod = c->agent.debuginfod;
 	o.max_bytes = w->limits.memory.symbols;
 	o.max_files = w->limits.files.symbols;
+	o.kernel_names = w->kernel_names ? cresset_kernel_names_find : NULL;
+	o.kernel_names_arg = w->kernel_names;
 	return cresset_symbolizer_new(&o, ret);
 }
 
@@ -235,6 +237,7 @@ int writer_init(struct writer *w, const struct agent_config *c, const struct sel
 	w->store_options = store_options_of(w, c);
 	w->store_path = strdup(c->store.path);
 	pthread_mutex_init(&w->lock, NULL);
+	cresset_kernel_names_new(&w->kernel_names);
 	if (!w->store_path || make_symbolizer(w, c, &w->symbolizer) < 0)
 		return cresset_error_set(err, -ENOMEM, "out of memory");
 	r = make_labels(w, c, &w->labels, err);
@@ -254,6 +257,7 @@ void writer_release(struct writer *w)
 	idle_rules_free(w->idle);
 	cresset_symbolizer_free(w->symbolizer);
 	cresset_symbolizer_free(w->next_symbolizer);
+	cresset_kernel_names_free(w->kernel_names);
 	free(w->store_path);
 	pthread_mutex_destroy(&w->lock);
 }

@@ -33,6 +33,7 @@ struct writer {
 	agent_log_fn log;
 	void *log_arg;
 	/* Its own. */
+	struct cresset_kernel_names *kernel_names; /* NULL: by the kernel's list */
 	struct cresset_symbolizer *symbolizer;
 	struct agent_labels *labels;
 	struct idle_rules *idle;
