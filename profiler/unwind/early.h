@@ -49,7 +49,7 @@ int early_add(struct early *e, struct procmap *pm, uint32_t pid);
  */
 int early_ignore(struct early *e, struct procmap *pm, uint32_t pid);
 bool early_ignores(const struct early *e, uint32_t binary);
-/* As early_add() for what runs now, this process included. */
+/* As early_add() for what runs now; of this process, for what it needs while it records. */
 int early_add_running(struct early *e, struct procmap *pm);
 /* The file of a result; NULL: it is another's. */
 struct early_file *early_find(const struct early *e, uint32_t result_id);
