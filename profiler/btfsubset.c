@@ -347,13 +347,11 @@ static int write_out(struct subset *u, struct vec *ret)
 	return 0;
 }
 
-static int make(struct subset *u, const struct btfsubset_bytes *wanted, size_t n, struct vec *ret)
+static int make(struct subset *u, const struct btfsubset_bytes *wanted, struct vec *ret)
 {
 	struct btf_type pointer = {.info = BTF_KIND_PTR << 24};
-	int r = 0;
+	int r = want_names_of(u, wanted);
 
-	for (size_t i = 0; !r && i < n; i++)
-		r = want_names_of(u, &wanted[i]);
 	if (!r)
 		r = find_all(u);
 	if (!r &&
@@ -365,7 +363,7 @@ static int make(struct subset *u, const struct btfsubset_bytes *wanted, size_t n
 }
 
 int btfsubset_make(const struct btfsubset_bytes *all, const struct btfsubset_bytes *wanted,
-		   size_t n_wanted, struct vec *ret)
+		   struct vec *ret)
 {
 	struct subset u = {.ids = NULL};
 	int r = source_open(&u.all, all);
@@ -376,7 +374,7 @@ int btfsubset_make(const struct btfsubset_bytes *all, const struct btfsubset_byt
 	vec_init(&u.types, 1);
 	vec_init(&u.strings, 1);
 	if (!r)
-		r = make(&u, wanted, n_wanted, ret);
+		r = make(&u, wanted, ret);
 	hash_release(&u.wanted);
 	vec_release(&u.names);
 	vec_release(&u.taken);

@@ -6,10 +6,8 @@
  * one system call for up to 64 addresses.
  */
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <cresset/recorder.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,30 +27,14 @@ struct cresset_kernel_names {
 
 _Static_assert((int)KERNEL_NAMES_ROWS == (int)CRESSET_KERNEL_NAMES_MAX, "one question");
 
-static int say_nothing(enum libbpf_print_level level, const char *fmt, va_list args)
-{
-	return 0;
-}
-
-static int load(struct cresset_kernel_names *k)
-{
-	libbpf_print_fn_t print = libbpf_set_print(say_nothing);
-	int r;
-
-	k->bpf = kernel_names_bpf__open();
-	r = k->bpf ? kernel_names_bpf__load(k->bpf) : -errno;
-	libbpf_set_print(print);
-	return r;
-}
-
 static int map_question(struct cresset_kernel_names *k)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	void *p;
 
 	k->bytes = (sizeof(*k->question) + page - 1) / page * page;
-	p = mmap(NULL, k->bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-		 bpf_map__fd(k->bpf->maps.question), 0);
+	p = mmap(NULL, k->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, k->bpf->maps.question.map_fd,
+		 0);
 	if (p == MAP_FAILED)
 		return -errno;
 	k->question = p;
@@ -62,8 +44,12 @@ static int map_question(struct cresset_kernel_names *k)
 int cresset_kernel_names_new(struct cresset_kernel_names **ret)
 {
 	struct cresset_kernel_names *k = calloc(1, sizeof(*k));
-	int r = k ? load(k) : -ENOMEM;
+	int r = -ENOMEM;
 
+	if (k)
+		k->bpf = kernel_names_bpf__open();
+	if (k && k->bpf)
+		r = kernel_names_bpf__load(k->bpf);
 	if (!r)
 		r = map_question(k);
 	if (r) {
@@ -135,7 +121,7 @@ int cresset_kernel_names_find(void *kernel_names, const uint64_t *addresses, siz
 		q->rows[i].address = addresses[i];
 		q->rows[i].text[0] = '\0';
 	}
-	if (bpf_prog_test_run_opts(bpf_program__fd(k->bpf->progs.kernel_names), &opts))
+	if (bpf_prog_test_run_opts(k->bpf->progs.kernel_names.prog_fd, &opts))
 		return -errno;
 	r = 0;
 	for (size_t i = 0; i < n && !r; i++) {

@@ -100,7 +100,7 @@ static int file_write(struct kernelbtf *k, const struct vec *bytes)
 	return access(k->path, R_OK) ? -errno : 0;
 }
 
-static int file_make(struct kernelbtf *k, const struct btfsubset_bytes *wanted, size_t n)
+static int file_make(struct kernelbtf *k, const struct btfsubset_bytes *wanted)
 {
 	struct whole all = {.mapped = NULL};
 	int fd = open(KERNELBTF_PATH, O_RDONLY | O_CLOEXEC), r;
@@ -111,7 +111,7 @@ static int file_make(struct kernelbtf *k, const struct btfsubset_bytes *wanted, 
 	vec_init(&bytes, 1);
 	r = whole_read(&all, fd);
 	if (!r)
-		r = btfsubset_make(&all.bytes, wanted, n, &bytes);
+		r = btfsubset_make(&all.bytes, wanted, &bytes);
 	if (!r)
 		r = file_write(k, &bytes);
 	vec_release(&bytes);
@@ -120,18 +120,16 @@ static int file_make(struct kernelbtf *k, const struct btfsubset_bytes *wanted, 
 	return r;
 }
 
-int kernelbtf_init(struct kernelbtf *ret, const struct btfsubset_bytes *objects, size_t n)
+int kernelbtf_init(struct kernelbtf *ret, const struct btfsubset_bytes *object)
 {
-	struct btfsubset_bytes *wanted = calloc(n, sizeof(*wanted));
-	int r = wanted ? 0 : -ENOMEM;
+	struct btfsubset_bytes wanted;
+	int r;
 
 	*ret = (struct kernelbtf){.fd = -1};
 	elf_version(EV_CURRENT);
-	for (size_t i = 0; !r && i < n; i++)
-		r = object_btf(&objects[i], &wanted[i]);
+	r = object_btf(object, &wanted);
 	if (!r)
-		r = file_make(ret, wanted, n);
-	free(wanted);
+		r = file_make(ret, &wanted);
 	if (r)
 		kernelbtf_release(ret);
 	return r;

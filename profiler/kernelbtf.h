@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * kernelbtf - what the BPF objects of a session ask the kernel's BTF for, as a file for libbpf.
+ * kernelbtf - what the BPF object of a session asks the kernel's BTF for, as a file for libbpf.
  *
- * Reading all of it twice and searching it for each struct took 70 ms of CPU for each session, and
- * half of that was in the way of the first sample. See btfsubset.h.
+ * Reading all of it and searching it for each struct took 35 ms, all in the way of the first
+ * sample. See btfsubset.h.
  */
 #ifndef PROFILER_KERNELBTF_H
 #define PROFILER_KERNELBTF_H
@@ -17,8 +17,8 @@ struct kernelbtf {
 	char path[32];
 };
 
-/* Objects are ELF files in memory. On failure `ret` has no path, and libbpf finds its own way. */
-int kernelbtf_init(struct kernelbtf *ret, const struct btfsubset_bytes *objects, size_t n);
+/* The object is an ELF file. On failure `ret` has no path, and libbpf finds its own way. */
+int kernelbtf_init(struct kernelbtf *ret, const struct btfsubset_bytes *object);
 void kernelbtf_release(struct kernelbtf *k);
 
 /* For bpf_object_open_opts.btf_custom_path; NULL if there is none. */

@@ -62,7 +62,7 @@ struct procmap_stats {
 int procmap_new(struct procmap **ret, bool prompt, struct cresset_error *err);
 void procmap_free(struct procmap *pm);
 /* Mappings, comm and exec id of every process that lives. */
-int procmap_scan(struct procmap *pm, const char *btf, struct cresset_error *err);
+int procmap_scan(struct procmap *pm, struct cresset_error *err);
 /* Reads the rings. 0 or -ENOMEM. */
 int procmap_poll(struct procmap *pm);
 /* Readable (poll, epoll) when a ring is half full: then procmap_poll, or records will be lost. */

@@ -227,11 +227,11 @@ static int scan_text(struct procmap *pm)
 	return r;
 }
 
-int procmap_scan(struct procmap *pm, const char *btf, struct cresset_error *err)
+int procmap_scan(struct procmap *pm, struct cresset_error *err)
 {
 	uint64_t start_ns = now_ns();
 	struct cresset_error why;
-	int r = vmascan_run(procmap_feed_scan, pm, btf, &why);
+	int r = vmascan_run(procmap_feed_scan, pm, &why);
 
 	if (r && r != -ENOMEM) {
 		r = scan_text(pm);

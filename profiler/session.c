@@ -287,7 +287,7 @@ static int learn_rest(struct session *s, struct cresset_error *err)
 
 	procmap_get_stats(s->procmap, &stats);
 	if (!r && stats.sideband_lost)
-		return procmap_scan(s->procmap, NULL, err);
+		return procmap_scan(s->procmap, err);
 	return r ? cresset_error_set(err, r, "cannot follow processes: %s", strerror(-r)) : 0;
 }
 

@@ -21,7 +21,6 @@
 #include "kerneltext.h"
 #include "load_failure.h"
 #include "session.h"
-#include "vmascan.h"
 
 enum {
 	SAMPLES_A_DRAIN = 4096,
@@ -213,10 +212,10 @@ static int say_nothing(enum libbpf_print_level level, const char *format, va_lis
 
 void session_find_types(struct session *s)
 {
-	struct btfsubset_bytes objects[] = {{0}, vmascan_object()};
+	struct btfsubset_bytes object;
 
-	objects[0].data = cresset_bpf__elf_bytes(&objects[0].size);
-	kernelbtf_init(&s->btf, objects, 2);
+	object.data = cresset_bpf__elf_bytes(&object.size);
+	kernelbtf_init(&s->btf, &object);
 }
 
 static int open_and_load(struct session *s, char *log, struct cresset_error *err)

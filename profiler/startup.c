@@ -12,7 +12,7 @@ static void *work(void *startup)
 	struct startup *u = startup;
 	struct session *s = u->session;
 
-	u->result = procmap_scan(s->procmap, kernelbtf_path(&s->btf), &u->error);
+	u->result = procmap_scan(s->procmap, &u->error);
 	if (!u->result && s->unwinder->scanned) {
 		u->result = s->unwinder->scanned(s);
 		if (u->result)

@@ -17,15 +17,11 @@
 #include <linux/types.h>
 
 #include "bpf/abi_procmap.h"
-#include "btfsubset.h"
 
 /* path is NUL-terminated, "" for anonymous memory. Non-zero stops the scan. */
 typedef int (*vmascan_fn)(void *arg, const struct procmap_record *record, const char *path);
 
-/* btf: a file with the kernel's types that this needs (kernelbtf.h); NULL: the kernel's own. */
-int vmascan_run(vmascan_fn fn, void *arg, const char *btf, struct cresset_error *err);
-/* The ELF file with its programs. */
-struct btfsubset_bytes vmascan_object(void);
+int vmascan_run(vmascan_fn fn, void *arg, struct cresset_error *err);
 
 /*
  * Hands on the whole records in data and says how many bytes they were; what is left is the start

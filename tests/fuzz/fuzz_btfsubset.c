@@ -17,9 +17,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	vec_init(&once, 1);
 	vec_init(&twice, 1);
-	if (!btfsubset_make(&in, &in, 1, &once)) {
+	if (!btfsubset_make(&in, &in, &once)) {
 		out = (struct btfsubset_bytes){once.data, once.n};
-		if (btfsubset_make(&out, &out, 1, &twice) || twice.n != once.n)
+		if (btfsubset_make(&out, &out, &twice) || twice.n != once.n)
 			abort();
 	}
 	vec_release(&once);

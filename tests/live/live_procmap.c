@@ -185,7 +185,7 @@ static int setup(void **state)
 	bool exact;
 
 	assert_int_equal(procmap_new(&e->pm, false, &err), 0);
-	assert_int_equal(procmap_scan(e->pm, NULL, &err), 0);
+	assert_int_equal(procmap_scan(e->pm, &err), 0);
 	assert_int_equal(cresset_profile_new(&e->p), 0);
 	e->exec_id =
 		process_image(proctab_find(&e->pm->table, (uint32_t)getpid()), 0, &exact)->exec_id;

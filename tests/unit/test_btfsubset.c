@@ -35,7 +35,7 @@ static int subset(const struct btf *all, const struct btf *wanted, struct btf **
 	int r;
 
 	vec_init(&bytes, 1);
-	r = btfsubset_make(&from, &by, 1, &bytes);
+	r = btfsubset_make(&from, &by, &bytes);
 	if (!r) {
 		*ret = btf__new(bytes.data, (uint32_t)bytes.n);
 		if (!*ret)
@@ -186,7 +186,7 @@ static int subset_of_bytes(const void *data, size_t size)
 	int r;
 
 	vec_init(&bytes, 1);
-	r = btfsubset_make(&from, &from, 1, &bytes);
+	r = btfsubset_make(&from, &from, &bytes);
 	vec_release(&bytes);
 	return r;
 }
@@ -233,7 +233,7 @@ static void memory_runs_out(void **state)
 		int r;
 
 		vec_init(&bytes, 1);
-		r = btfsubset_make(&from, &by, 1, &bytes);
+		r = btfsubset_make(&from, &by, &bytes);
 		failed = alloc_fail_end();
 		vec_release(&bytes);
 		assert_int_equal(r, failed ? -ENOMEM : 0);
