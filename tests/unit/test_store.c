@@ -638,6 +638,36 @@ static void test_hostile_strings(void **state)
 	store_fill_remove(folder);
 }
 
+/* A sample may have no stack at all; a window of nothing else is one like others. */
+static void test_empty_stacks(void **state)
+{
+	struct store_query q = {.types = three, .n_types = 1};
+	char *folder = store_fill_folder();
+	struct store *s = open_store(folder, false);
+	struct cresset_profile *p, *back;
+	struct store_result result;
+	int64_t value = 5;
+	uint32_t stack;
+
+	for (int window = 0; window < 2; window++) {
+		assert_int_equal(cresset_profile_new(&p), 0);
+		assert_int_equal(cresset_profile_add_value_type(p, "cpu", "nanoseconds"), 0);
+		assert_int_equal(cresset_profile_add_stack(p, NULL, 0, &stack), 0);
+		assert_int_equal(cresset_profile_add_sample(p, stack, 0, &value), 0);
+		cresset_profile_set_time(p, 1000 + window * 1000, 1000);
+		assert_int_equal(store_append(s, p, NULL), 0);
+		cresset_profile_free(p);
+	}
+	assert_int_equal(store_query(s, &q, &back, &result, NULL), 0);
+	assert_int_equal(result.windows, 2);
+	assert_int_equal(result.damaged, 0);
+	assert_int_equal(cresset_profile_n_samples(back), 1);
+	assert_int_equal(cresset_profile_values(back, 0)[0], 10);
+	cresset_profile_free(back);
+	store_close(s);
+	store_fill_remove(folder);
+}
+
 static void test_query_errors(void **state)
 {
 	char *folder = store_fill_folder();
@@ -756,7 +786,8 @@ int main(void)
 		cmocka_unit_test(test_listing),		 cmocka_unit_test(test_top_and_events),
 		cmocka_unit_test(test_open_errors),	 cmocka_unit_test(test_bad_windows),
 		cmocka_unit_test(test_hostile_strings),	 cmocka_unit_test(test_query_errors),
-		cmocka_unit_test(test_orphans),		 cmocka_unit_test(test_allocations),
+		cmocka_unit_test(test_empty_stacks),	 cmocka_unit_test(test_orphans),
+		cmocka_unit_test(test_allocations),
 	};
 
 	if (getenv("STORE_TEST"))
