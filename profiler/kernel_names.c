@@ -86,6 +86,12 @@ static bool is_of_bpf(const char *name)
 	return digits == 16 && (name[25] == '\0' || name[25] == '_');
 }
 
+/* Where code ends: nothing is there, which some kernels have a name for. */
+static bool is_end(const char *text)
+{
+	return !strcmp(text, "_etext") || !strcmp(text, "_einittext");
+}
+
 /* "name [module]"; -ENAMETOOLONG. */
 static int take(const char *text, struct cresset_kernel_name *ret)
 {
@@ -93,7 +99,7 @@ static int take(const char *text, struct cresset_kernel_name *ret)
 	size_t n = module ? (size_t)(module - text) : strnlen(text, KERNEL_NAMES_BYTES);
 
 	ret->name[0] = ret->module[0] = '\0';
-	if (!strncmp(text, "0x", 2))
+	if (!strncmp(text, "0x", 2) || is_end(text))
 		return 0;
 	if (!n || n >= sizeof(ret->name) || (module && strlen(module + 1) >= sizeof(ret->module)))
 		return -ENAMETOOLONG;
