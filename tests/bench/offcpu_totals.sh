@@ -5,8 +5,9 @@
 # libbpf-tools' offcputime at the same time, and what the two do not agree on.
 #
 # Per thread and tool: time off the CPU as a share of the seconds that were looked at (the two do not
-# begin at the same moment); how much of it is below the function that waits (KIND_wait). Ours is told
-# apart as blocked and runnable; offcputime has one sum.
+# begin at the same moment); how much of it is below the function that waits (KIND_wait), or that sleeps
+# or pins its thread in between (run_KIND). Ours is told apart as blocked and runnable; offcputime has
+# one sum.
 set -u
 build=$(cd "${1:?usage: offcpu_totals.sh BUILD [SECONDS]}" && pwd)
 seconds=${2:-4}
@@ -43,7 +44,7 @@ for program in waits waits_fp; do
 		FILENAME ~ /list$/ {
 			name = $1; base = name; sub(/[0-9]$/, "", base)
 			their[name] += $2; all += $2
-			if (index($3, base "_wait")) right[name] += $2
+			if ($3 ~ base "_wait|run_" base) right[name] += $2
 			if ($3 ~ /bpf_prog_|bpf_trace_run|__traceiter/) own += $2
 			if ($3 ~ /irqentry_exit|exit_to_user_mode|asm_sysvec/) preempted += $2
 			next
@@ -53,7 +54,7 @@ for program in waits waits_fp; do
 			name = $0; sub(/-.*/, "", name); base = name; sub(/[0-9]$/, "", base)
 			ours[name] += n; total += n
 			if (/\[runnable\]$/) { runnable[name] += n; wait_cpu += n }
-			if (index($0, base "_wait")) ours_right[name] += n
+			if ($0 ~ base "_wait|run_" base) ours_right[name] += n
 			if (/bpf_prog_|bpf_trace_run|__traceiter/) ours_own += n
 		}
 		function percent(a, b) { return b ? 100 * a / b : 0 }
