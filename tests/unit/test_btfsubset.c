@@ -208,6 +208,14 @@ static void damage_is_refused(void **state)
 	copy = malloc(whole.size);
 	memcpy(copy, whole.data, whole.size);
 	memcpy(&header, copy, sizeof(header));
+	/* A type that is cut, where all others are as short as can be. */
+	header.type_len = sizeof(struct btf_type) + 1;
+	memset(copy + header.hdr_len + header.type_off, 0, sizeof(struct btf_type));
+	copy[header.hdr_len + header.type_off + 7] = BTF_KIND_CONST;
+	memcpy(copy, &header, sizeof(header));
+	assert_int_equal(subset_of_bytes(copy, whole.size), -EBADMSG);
+	memcpy(copy, whole.data, whole.size);
+	memcpy(&header, copy, sizeof(header));
 	/* The first type: an int of an unknown kind, then one with a name outside. */
 	copy[header.hdr_len + header.type_off + 7] = 31;
 	assert_int_equal(subset_of_bytes(copy, whole.size), -ENOTSUP);
