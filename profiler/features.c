@@ -11,6 +11,7 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
+#include <cresset/recorder.h>
 #include <errno.h>
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
@@ -60,6 +61,21 @@ static int probe_perf_event(char detail[FEATURE_TEXT])
 static int probe_tp_btf(char detail[FEATURE_TEXT])
 {
 	return load(BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, "sched_switch");
+}
+
+static int probe_raw_tp(char detail[FEATURE_TEXT])
+{
+	return load(BPF_PROG_TYPE_RAW_TRACEPOINT, 0, NULL);
+}
+
+static int probe_kernel_names(char detail[FEATURE_TEXT])
+{
+	struct cresset_kernel_names *names;
+	int r = cresset_kernel_names_new(&names);
+
+	if (r == 0)
+		cresset_kernel_names_free(names);
+	return r;
 }
 
 static int probe_iter(char detail[FEATURE_TEXT])
@@ -234,8 +250,13 @@ static const struct feature table[] = {
 	 "needs CAP_BPF and CAP_PERFMON, or root; not inside a user namespace", probe_perf_event},
 	{"bpf-iter", true, "reading all process mappings at the start",
 	 "needs CAP_BPF and CAP_PERFMON, or root, and a kernel with BTF", probe_iter},
-	{"bpf-tp-btf", true, "following forks and exits",
+	{"bpf-raw-tp", true, "following forks and exits", "needs CAP_BPF and CAP_PERFMON, or root",
+	 probe_raw_tp},
+	{"bpf-tp-btf", true, "following context switches",
 	 "needs CAP_BPF and CAP_PERFMON, or root, and a kernel with BTF", probe_tp_btf},
+	{"bpf-kernel-names", false, "names of kernel functions",
+	 "they are read from /proc/kallsyms instead, which takes 0.1 s and CAP_SYSLOG",
+	 probe_kernel_names},
 	{"bpf-helpers", true, "stacks, registers and cgroups in BPF", "needs Linux 6.1 or newer",
 	 probe_helpers},
 	{"bpf-batch", true, "draining maps in batches", "needs Linux 6.1 or newer", probe_batch},

@@ -197,7 +197,7 @@ static void check_kptr(struct check_result *r)
 	if (read_number("/proc/sys/kernel/kptr_restrict", &value) < 0) {
 		found(r, CHECK_WARN, "not readable");
 	} else if (value >= 2) {
-		found(r, CHECK_WARN, "%lld: kernel functions have no names", value);
+		found(r, CHECK_WARN, "%lld: addresses in /proc/kallsyms are hidden", value);
 		remedy(r, "sysctl kernel.kptr_restrict=1");
 	} else {
 		found(r, CHECK_OK, "%lld", value);
@@ -245,10 +245,10 @@ static void check_kallsyms(struct check_result *r)
 	char text[4096];
 
 	if (read_text("/proc/kallsyms", text, sizeof(text)) < 0) {
-		found(r, CHECK_WARN, "not readable: kernel functions have no names");
+		found(r, CHECK_WARN, "not readable: --wakers cannot be used");
 		remedy(r, "needs a kernel with CONFIG_KALLSYMS=y");
 	} else if (!has_address(text)) {
-		found(r, CHECK_WARN, "all addresses are 0: kernel functions have no names");
+		found(r, CHECK_WARN, "all addresses are 0: --wakers cannot be used");
 		remedy(r, "needs CAP_SYSLOG, or root");
 	} else {
 		found(r, CHECK_OK, "readable, with addresses");
