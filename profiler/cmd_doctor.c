@@ -74,7 +74,7 @@ static void check_features(struct doctor *d, struct features *features)
 }
 
 /* The proof of the pudding. */
-static void check_recorder(struct doctor *d)
+static void check_recorder(struct doctor *d, const char *name, const char *event)
 {
 	struct cresset_recorder_options ro = CRESSET_RECORDER_OPTIONS_INIT;
 	struct cresset_recorder_stats stats = {0};
@@ -83,8 +83,10 @@ static void check_recorder(struct doctor *d)
 	struct cresset_profile *profile = NULL;
 	struct check_result result = {.level = CHECK_OK};
 	char memory[32];
-	int r = cresset_recorder_new(&ro, &recorder, &err);
+	int r;
 
+	ro.event = event;
+	r = cresset_recorder_new(&ro, &recorder, &err);
 	if (r == 0)
 		r = cresset_recorder_start(recorder, &err);
 	if (r == 0) {
@@ -99,11 +101,12 @@ static void check_recorder(struct doctor *d)
 			 err.text[0] ? err.text : strerror(-r));
 	} else {
 		snprintf(result.detail, sizeof(result.detail),
-			 "loaded and attached; %s, %s of kernel maps",
+			 "loaded and attached; %s, %s of kernel maps, %llu instructions verified",
 			 stats.hardware ? "hardware cycles" : "cpu-clock",
-			 summary_bytes(stats.kernel_memory_bytes, memory, sizeof(memory)));
+			 summary_bytes(stats.kernel_memory_bytes, memory, sizeof(memory)),
+			 (unsigned long long)stats.verified_insns);
 	}
-	print_line(d, "record", &result);
+	print_line(d, name, &result);
 	cresset_profile_free(profile);
 	cresset_recorder_free(recorder);
 }
@@ -127,7 +130,8 @@ static int diagnose(const struct command *self)
 	}
 	check_features(&d, features);
 	features_free(features);
-	check_recorder(&d);
+	check_recorder(&d, "record", "cpu");
+	check_recorder(&d, "record-wall", "wall");
 	if (d.failed)
 		printf("\n'cresset record -a' does not work here: see the %zu FAIL line%s.\n",
 		       d.failed, d.failed == 1 ? "" : "s");

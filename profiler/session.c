@@ -26,7 +26,7 @@ static uint64_t clock_ns(clockid_t clock)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-enum { SERVE_GAP_MS = 1, CPUS_MS = 1000 };
+enum { SERVE_GAP_MS = 1, CPUS_MS = 1000, MEMORY_MS = 1000 };
 
 #define MS UINT64_C(1000000)
 
@@ -291,6 +291,33 @@ static int learn_rest(struct session *s, struct cresset_error *err)
 	return r ? cresset_error_set(err, r, "cannot follow processes: %s", strerror(-r)) : 0;
 }
 
+static uint64_t map_bytes(const struct bpf_map *map)
+{
+	char path[64], line[128];
+	unsigned long long bytes = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", bpf_map__fd(map));
+	f = fopen(path, "re");
+	if (!f)
+		return 0;
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "memlock: %llu", &bytes) == 1)
+			break;
+	fclose(f);
+	return bytes;
+}
+
+/* Some maps grow. A file for each: half a millisecond, so not whenever somebody asks. */
+static void measure_memory(struct session *s)
+{
+	struct bpf_map *map;
+
+	s->memory_ns = session_now_ns();
+	s->memory_bytes = 0;
+	bpf_object__for_each_map(map, s->bpf->obj) s->memory_bytes += map_bytes(map);
+}
+
 int session_start(struct session *s, struct cresset_error *err)
 {
 	int r;
@@ -316,6 +343,7 @@ int session_start(struct session *s, struct cresset_error *err)
 	if (!r && s->source->ticks)
 		r = ticks_attach(s, err);
 	s->attached = !r;
+	measure_memory(s);
 	if (r) {
 		ticks_detach(s);
 		if (s->switches)
@@ -354,6 +382,8 @@ int session_drain(struct session *s)
 	int r, r2;
 
 	s->drained_ns = clock_ns(CLOCK_MONOTONIC);
+	if (s->drained_ns - s->memory_ns >= MEMORY_MS * MS)
+		measure_memory(s);
 	r = drain_switch(&s->drain, &old);
 	if (r)
 		return r;
@@ -600,6 +630,7 @@ int session_stop(struct session *s, struct cresset_profile **ret, struct cresset
 	/* What cannot be drained is in the accounting, as lost; the rest is worth having. */
 	session_drain(s);
 	session_drain(s);
+	measure_memory(s);
 	r = stopped ? stopped : session_finish(s, UINT64_MAX, now);
 	if (r)
 		return cresset_error_set(err, r, "cannot finish the profile: %s", strerror(-r));
@@ -608,30 +639,13 @@ int session_stop(struct session *s, struct cresset_profile **ret, struct cresset
 	return 0;
 }
 
-static uint64_t map_bytes(const struct bpf_map *map)
-{
-	char path[64], line[128];
-	unsigned long long bytes = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", bpf_map__fd(map));
-	f = fopen(path, "re");
-	if (!f)
-		return 0;
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "memlock: %llu", &bytes) == 1)
-			break;
-	fclose(f);
-	return bytes;
-}
-
 static void get_kernel_stats(const struct session *s, struct cresset_recorder_stats *ret)
 {
 	struct bpf_prog_info info;
-	struct bpf_map *map;
 	__u32 size = sizeof(info);
 
-	bpf_object__for_each_map(map, s->bpf->obj) ret->kernel_memory_bytes += map_bytes(map);
+	ret->kernel_memory_bytes = s->memory_bytes;
+	ret->verified_insns = s->verified_insns;
 	memset(&info, 0, sizeof(info));
 	if (bpf_obj_get_info_by_fd(bpf_program__fd(s->source->ticks ? s->bpf->progs.cresset_cpu
 								    : s->bpf->progs.cresset_switch),

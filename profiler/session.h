@@ -83,6 +83,9 @@ struct session {
 	uint64_t switches_ns;	     /* when the follower of switches wants to be served … */
 	uint64_t switches_served_ns; /* … and when it was */
 	uint64_t cpus_ns;	     /* when CPUs were last looked for */
+	uint64_t memory_bytes;	     /* of maps … */
+	uint64_t memory_ns;	     /* … when that was last asked for */
+	uint64_t verified_insns;     /* of the program that was most work for the verifier */
 	int watch_fd; /* the caller's: session_poll() returns when it is readable; -1 */
 	bool attached;
 };

@@ -218,6 +218,24 @@ void session_find_types(struct session *s)
 	kernelbtf_init(&s->btf, &object);
 }
 
+static uint64_t most_verified(const struct bpf_object *object)
+{
+	struct bpf_program *program;
+	uint64_t most = 0;
+
+	bpf_object__for_each_program(program, object)
+	{
+		struct bpf_prog_info info = {.type = 0};
+		__u32 size = sizeof(info);
+		int fd = bpf_program__fd(program);
+
+		if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &size) &&
+		    info.verified_insns > most)
+			most = info.verified_insns;
+	}
+	return most;
+}
+
 static int open_and_load(struct session *s, char *log, struct cresset_error *err)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .kernel_log_buf = log, .kernel_log_size = LOG_BYTES,
@@ -238,7 +256,10 @@ static int open_and_load(struct session *s, char *log, struct cresset_error *err
 	if (r)
 		return r;
 	r = cresset_bpf__load(s->bpf);
-	return r ? load_failure_describe(r, load_failure_has_rights(), log, err) : 0;
+	if (r)
+		return load_failure_describe(r, load_failure_has_rights(), log, err);
+	s->verified_insns = most_verified(s->bpf->obj);
+	return 0;
 }
 
 int session_load(struct session *s, struct cresset_error *err)

@@ -92,7 +92,7 @@ struct cresset_recorder_stats {
 	uint64_t counted;	      /* put in the samples map */
 	uint64_t lost;		      /* sum of all causes */
 	uint64_t written;	      /* drained into a profile */
-	uint64_t kernel_memory_bytes; /* of BPF maps */
+	uint64_t kernel_memory_bytes; /* of BPF maps, a second ago at most */
 	uint64_t bpf_run_ns;	      /* of sampling programs; 0 unless kernel.bpf_stats_enabled */
 	uint64_t bpf_run_count;
 	bool hardware;	      /* cycles of a hardware counter, not the cpu-clock */
@@ -115,6 +115,8 @@ struct cresset_recorder_stats {
 
 	uint64_t files_open;   /* binaries that are held open … */
 	uint64_t files_closed; /* … and that were closed for max_files */
+
+	uint64_t verified_insns; /* by the kernel's verifier, of the program with most */
 };
 
 CRESSET_API int cresset_recorder_new(const struct cresset_recorder_options *options,
