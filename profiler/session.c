@@ -295,9 +295,12 @@ static uint64_t map_bytes(const struct bpf_map *map)
 {
 	char path[64], line[128];
 	unsigned long long bytes = 0;
+	int fd = bpf_map__fd(map);
 	FILE *f;
 
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", bpf_map__fd(map));
+	if (fd < 0) /* not made for this event */
+		return 0;
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
 	f = fopen(path, "re");
 	if (!f)
 		return 0;
