@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <linux/types.h>
 
@@ -22,19 +21,15 @@
 struct cresset_kernel_names {
 	struct kernel_names_bpf *bpf;
 	struct kernel_names *question;
-	size_t bytes;
 };
 
 _Static_assert((int)KERNEL_NAMES_ROWS == (int)CRESSET_KERNEL_NAMES_MAX, "one question");
 
 static int map_question(struct cresset_kernel_names *k)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	void *p;
+	void *p = mmap(NULL, sizeof(*k->question), PROT_READ | PROT_WRITE, MAP_SHARED,
+		       k->bpf->maps.question.map_fd, 0);
 
-	k->bytes = (sizeof(*k->question) + page - 1) / page * page;
-	p = mmap(NULL, k->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, k->bpf->maps.question.map_fd,
-		 0);
 	if (p == MAP_FAILED)
 		return -errno;
 	k->question = p;
@@ -65,7 +60,7 @@ void cresset_kernel_names_free(struct cresset_kernel_names *k)
 	if (!k)
 		return;
 	if (k->question)
-		munmap(k->question, k->bytes);
+		munmap(k->question, sizeof(*k->question));
 	kernel_names_bpf__destroy(k->bpf);
 	free(k);
 }

@@ -24,7 +24,7 @@ void kernelbtf_release(struct kernelbtf *k);
 /* For bpf_object_open_opts.btf_custom_path; NULL if there is none. */
 static inline const char *kernelbtf_path(const struct kernelbtf *k)
 {
-	return k && k->fd >= 0 ? k->path : NULL;
+	return k->fd >= 0 ? k->path : NULL;
 }
 
 #endif

@@ -181,7 +181,6 @@ static int load(struct session *s, struct cresset_error *err)
 	r = procmap_new(&s->procmap, s->unwinder->serve, &later);
 	if (!r) {
 		procmap_limit_files(s->procmap, s->options.max_files);
-		session_find_types(s);
 		r = startup_begin(&startup, s, &later);
 	}
 	/* Whoever may not do the one may not do the other, and this one's error says more. */
@@ -192,7 +191,6 @@ static int load(struct session *s, struct cresset_error *err)
 	}
 	r = session_load(s, err);
 	r2 = startup_end(&startup, r ? NULL : err);
-	kernelbtf_release(&s->btf);
 	return r ? r : r2;
 }
 
@@ -210,7 +208,6 @@ int session_new(const struct cresset_recorder_options *options, const struct ses
 	targets_init(&s->targets);
 	drain_init(&s->drain);
 	s->watch_fd = -1;
-	s->btf.fd = -1;
 	s->options = *options;
 	if (limits)
 		s->limits = *limits;
@@ -254,7 +251,6 @@ void session_free(struct session *s)
 	cresset_profile_free(s->profile);
 	targets_release(&s->targets);
 	drain_release(&s->drain);
-	kernelbtf_release(&s->btf);
 	free(s->online);
 	free(s->cpu_fds);
 	free(s);

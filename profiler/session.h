@@ -18,7 +18,6 @@
 #include "accounting.h"
 #include "cpus.h"
 #include "drain.h"
-#include "kernelbtf.h"
 #include "perf_event.h"
 #include "rows.h"
 #include "switches.h"
@@ -51,7 +50,6 @@ struct session {
 	const struct unwinder *unwinder;
 	void *unwind; /* the unwinder's own */
 	struct cresset_bpf *bpf;
-	struct kernelbtf btf; /* while programs are loaded */
 	struct procmap *procmap;
 	struct cresset_profile *profile;
 	struct targets targets;
@@ -108,8 +106,6 @@ void session_get_stats(const struct session *s, struct cresset_recorder_stats *r
 uint64_t session_now_ns(void);
 
 /* session_load.c: options to programs and maps in the kernel. */
-/* Sets `btf`, if that can be. */
-void session_find_types(struct session *s);
 int session_load(struct session *s, struct cresset_error *err);
 /* session_finish.c: what is true of the whole profile, which is that of a window. */
 int session_describe(struct session *s, struct cresset_profile *p);

@@ -18,6 +18,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "kernelbtf.h"
 #include "kerneltext.h"
 #include "load_failure.h"
 #include "session.h"
@@ -210,14 +211,6 @@ static int say_nothing(enum libbpf_print_level level, const char *format, va_lis
 	return 0;
 }
 
-void session_find_types(struct session *s)
-{
-	struct btfsubset_bytes object;
-
-	object.data = cresset_bpf__elf_bytes(&object.size);
-	kernelbtf_init(&s->btf, &object);
-}
-
 static uint64_t most_verified(const struct bpf_object *object)
 {
 	struct bpf_program *program;
@@ -236,10 +229,12 @@ static uint64_t most_verified(const struct bpf_object *object)
 	return most;
 }
 
-static int open_and_load(struct session *s, char *log, struct cresset_error *err)
+/* The types are read at the load. */
+static int open_and_load(struct session *s, const struct kernelbtf *types, char *log,
+			 struct cresset_error *err)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .kernel_log_buf = log, .kernel_log_size = LOG_BYTES,
-		    .btf_custom_path = kernelbtf_path(&s->btf));
+		    .btf_custom_path = kernelbtf_path(types));
 	int r;
 
 	s->bpf = cresset_bpf__open_opts(&opts);
@@ -264,6 +259,8 @@ static int open_and_load(struct session *s, char *log, struct cresset_error *err
 
 int session_load(struct session *s, struct cresset_error *err)
 {
+	struct btfsubset_bytes object;
+	struct kernelbtf types;
 	libbpf_print_fn_t print;
 	char *log;
 	int r;
@@ -277,9 +274,13 @@ int session_load(struct session *s, struct cresset_error *err)
 	if (!log)
 		return cresset_error_set(err, -ENOMEM, "out of memory");
 	choose_limits(s);
+	/* If that cannot be, libbpf goes through all types itself. */
+	object.data = cresset_bpf__elf_bytes(&object.size);
+	kernelbtf_init(&types, &object);
 	print = libbpf_set_print(say_nothing);
-	r = open_and_load(s, log, err);
+	r = open_and_load(s, &types, log, err);
 	libbpf_set_print(print);
+	kernelbtf_release(&types);
 	free(log);
 	if (!r)
 		r = set_targets(s, err);

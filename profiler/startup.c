@@ -2,7 +2,6 @@
 /* See startup.h. */
 #include "startup.h"
 
-#include <stdarg.h>
 #include <string.h>
 
 #include "quiet_thread.h"
@@ -22,33 +21,19 @@ static void *work(void *startup)
 	return NULL;
 }
 
-static int say_nothing(enum libbpf_print_level level, const char *format, va_list args)
-{
-	return 0;
-}
-
-/*
- * What libbpf prints by is one for all threads. Both set it and set it back to what they have met,
- * which is then the same for both.
- */
 int startup_begin(struct startup *u, struct session *s, struct cresset_error *err)
 {
 	int r;
 
 	memset(u, 0, sizeof(*u));
 	u->session = s;
-	u->print = libbpf_set_print(say_nothing);
 	r = quiet_thread_start(&u->thread, NULL, work, u);
-	if (!r)
-		return 0;
-	libbpf_set_print(u->print);
-	return cresset_error_set(err, r, "cannot start a thread: %s", strerror(-r));
+	return r ? cresset_error_set(err, r, "cannot start a thread: %s", strerror(-r)) : 0;
 }
 
 int startup_end(struct startup *u, struct cresset_error *err)
 {
 	pthread_join(u->thread, NULL);
-	libbpf_set_print(u->print);
 	if (u->result && err)
 		*err = u->error;
 	return u->result;

@@ -21,7 +21,6 @@ struct startup {
 	pthread_t thread;
 	int result;
 	struct cresset_error error;
-	libbpf_print_fn_t print;
 };
 
 int startup_begin(struct startup *u, struct session *s, struct cresset_error *err);
